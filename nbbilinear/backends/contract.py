@@ -1,0 +1,99 @@
+"""What a backend is: arrays it can prepare, and kernel sets that say what they cost.
+
+A kernel set is two functions in one file that fill given arrays and do nothing else:
+
+``forward(x1, x2, weight, bias, which, out, workspace)``
+``backward(grad_output, x1, x2, weight, which, dx1, dx2, dweight, dbias, workspace, accumulate)``
+
+====================  =====================================  ====================================
+operand               ``structure == "rows"``                ``structure == "pairs"``
+====================  =====================================  ====================================
+x1, dx1               (rows, in1)                            (shared, rows1, in1)
+x2, dx2               (rows, in2)                            (shared, rows2, in2)
+out, grad_output      (rows, out)                            (shared, rows1, rows2, out)
+weight, dweight       (weights, out, in1, in2)               the same
+bias, dbias           (weights, out) or None                 the same
+which                 (rows,) int64 or None                  (shared * rows2,) int64 or None
+workspace             flat, of the operands' dtype           the same
+====================  =====================================  ====================================
+
+``which`` names the weight of every row of x2; None where there is one weight. Any gradient may be None: it is not
+wanted. No size is zero. Gradients are overwritten, or added to where ``accumulate``.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..problem import Problem
+
+Array = Any
+
+WORKSPACE_BYTES = 4 << 20  # intermediates stay in the second-level cache; larger blocks measured no faster
+
+
+class Work(NamedTuple):
+    """What a kernel does for a problem: multiplications and additions, bytes of intermediates, library calls."""
+
+    flop: int
+    bytes: int
+    calls: int
+
+
+class Speed(NamedTuple):
+    """How fast a backend does it, from ``benchmarks``; only ratios between kernels matter."""
+
+    flop_per_second: Mapping[str, float]  # by dtype kind and size, as "f4"; others take the key ""
+    bytes_per_second: float
+    seconds_per_call: float
+
+    def seconds(self, work: Work, dtype: np.dtype[Any]) -> float:
+        """Estimated time for ``work``."""
+        rate = self.flop_per_second.get(f"{dtype.kind}{dtype.itemsize}", self.flop_per_second[""])
+        return work.flop / rate + work.bytes / self.bytes_per_second + work.calls * self.seconds_per_call
+
+
+class KernelSet(NamedTuple):
+    """A forward and its backward for one structure.
+
+    ``work`` returns None where the kernel does not take the problem; ``workspace`` counts elements.
+    """
+
+    name: str
+    structure: str
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    work: Callable[[Problem], Work | None]
+    workspace: Callable[[Problem], int]
+    speed: Speed
+    batch_invariant: bool
+
+    def cost(self, problem: Problem) -> float:
+        """Estimated seconds; infinite where the kernel does not take the problem."""
+        work = self.work(problem) if problem.structure == self.structure else None
+        return float("inf") if work is None else self.speed.seconds(work, problem.dtype)
+
+
+class Backend(NamedTuple):
+    """A place to compute. ``prepare`` makes an operand fit for the kernels, without a copy where it can.
+
+    ``strided_out``: kernels write through any strides; otherwise outputs are contiguous.
+    """
+
+    name: str
+    kernels: tuple[KernelSet, ...]
+    prepare: Callable[[Array], Array]
+    empty: Callable[..., Array]
+    strided_out: bool
+
+
+def block_rows(problem: Problem, elements_per_row: int, rows: int) -> int:
+    """How many rows of an intermediate fit into the workspace; at least one."""
+    budget = WORKSPACE_BYTES // problem.dtype.itemsize
+    return max(1, min(rows, budget // max(1, elements_per_row)))
+
+
+def nothing(problem: Problem) -> int:  # noqa: ARG001
+    """The workspace of kernels that need none."""
+    return 0

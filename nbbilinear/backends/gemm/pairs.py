@@ -1,0 +1,108 @@
+"""All pairs: t[m,k,i] = sum_j W[k,i,j] x2[m,j] once per row of x2, then one GEMM straight into y.
+
+Both GEMMs are large and neither operand is rearranged: out[n,(m,k)] = sum_i x1[n,i] t[(m,k),i]. Backward shares
+dt[(m,k),i] = sum_n g[n,(m,k)] x1[n,i] between dx2 and dW: two large GEMMs, not three.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...problem import Problem
+from ..contract import Work, block_rows
+from .accumulate import bias_gradient, matmul_into
+from .project import project_rows, unproject
+
+Array = Any
+
+
+def forward(
+    xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, which: Array, out: Array, workspace: Array
+) -> None:
+    """out[s,n,m,k] = sum_i x1[s,n,i] t[s,m,k,i] + bias[k]."""
+    for s, m, block, t in _blocks(x2, weight, workspace):
+        project_rows(xp, _flat(x2)[block], weight, which, block, t.reshape(-1, t.shape[2] * t.shape[3]))
+        target = out[s][:, :, m]
+        for some in _pieces(target):
+            mk = t[:, some].reshape(len(t), -1, t.shape[-1])
+            xp.matmul(x1[s], mk.swapaxes(1, 2), out=_columns(target, some))
+        if bias is not None:
+            target += bias[0] if which is None else bias[which[block]].reshape(len(t), 1, -1, t.shape[2])
+
+
+def backward(
+    xp: Any, grad_output: Array, x1: Array, x2: Array, weight: Array, which: Array,
+    dx1: Array, dx2: Array, dweight: Array, dbias: Array, workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    """dx1[n,i] = sum_mk g[n,(m,k)] t[(m,k),i]; dt[(m,k),i] = sum_n g x1; dx2 = dt W; dW = dt' x2."""
+    add = accumulate or which is not None
+    if dweight is not None and which is not None and not accumulate:
+        dweight[...] = 0
+    for s, m, block, t in _blocks(x2, weight, workspace):
+        g = grad_output[s][:, :, m]
+        if dx1 is not None:
+            project_rows(xp, _flat(x2)[block], weight, which, block, t.reshape(-1, t.shape[2] * t.shape[3]))
+            for some in _pieces(g):
+                mk = t[:, some].reshape(len(t), -1, t.shape[-1])
+                matmul_into(xp, _columns(g, some), mk, dx1[s], accumulate or m.start + some.start > 0)
+        if dx2 is not None or dweight is not None:
+            for some in _pieces(g):
+                mk = t[:, some].reshape(len(t), -1, t.shape[-1])
+                xp.matmul(_columns(g, some).swapaxes(1, 2), x1[s], out=mk)
+            flat = None if dx2 is None else _flat(dx2)
+            unproject(xp, t, _flat(x2)[block], weight, which, block, flat, dweight, accumulate, add or block.start > 0)
+    if dbias is not None:
+        rows = grad_output.sum(axis=1).reshape(-1, grad_output.shape[-1])
+        bias_gradient(xp, rows, dbias, which, accumulate)
+
+
+def work(problem: Problem) -> Work:
+    """One small and one large GEMM forward; the same again for dx1, and each once more for dx2 with dW."""
+    per_row = problem.out_features * problem.in1
+    rows2 = problem.shared * problem.rows2
+    small, large = 2 * rows2 * per_row * problem.in2, 2 * problem.rows1 * rows2 * per_row
+    first = not problem.wrt or "x1" in problem.wrt
+    seconds = ("x2" in problem.wrt) + ("weight" in problem.wrt)
+    passes = first + bool(seconds)
+    flop = (first + seconds) * small + passes * large
+    calls = 2 * passes + problem.shared // 4 + (min(problem.weights, rows2) if problem.selected else 1)
+    if problem.axes.mirrored and problem.out_features > 1:
+        calls += passes * rows2  # the columns of a mirrored y are no neighbours: one GEMM each
+    return Work(flop, 2 * (first + bool(seconds)) * rows2 * per_row * problem.dtype.itemsize, calls)
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of t for one block of rows of x2."""
+    per_row = problem.out_features * problem.in1
+    return per_row * block_rows(problem, per_row, problem.shared * problem.rows2)
+
+
+def _blocks(x2: Array, weight: Array, workspace: Array) -> Iterator[tuple[slice, slice, slice, Array]]:
+    """Blocks of rows of x2: which shared rows, which of their rows, the same flattened, and the space for t."""
+    (shared, rows2), (out_features, in1) = x2.shape[:2], weight.shape[1:3]
+    step = len(workspace) // (out_features * in1)
+    steps = (max(1, step // rows2), min(step, rows2))
+    for s in range(0, shared, steps[0]):
+        s_stop = min(shared, s + steps[0])
+        for m in range(0, rows2, steps[1]):
+            m_stop = min(rows2, m + steps[1])
+            shape = (s_stop - s, m_stop - m, out_features, in1)
+            t = workspace[: shape[0] * shape[1] * out_features * in1].reshape(shape)
+            yield slice(s, s_stop), slice(m, m_stop), slice(s * rows2 + m, (s_stop - 1) * rows2 + m_stop), t
+
+
+def _pieces(y: Array) -> Iterator[slice]:
+    """Ranges of m whose (m, k) are evenly spaced in memory, so that a GEMM can take them as columns."""
+    *_, rows2, out_features = y.shape
+    even = rows2 == 1 or out_features == 1 or y.strides[-2] == out_features * y.strides[-1]
+    for start in range(0, rows2, rows2 if even else 1):
+        yield slice(start, start + (rows2 if even else 1))
+
+
+def _columns(y: Array, some: slice) -> Array:
+    """y[s,n,(m,k)] of some m, as a view."""
+    part = y[:, :, some]
+    return part.reshape(*part.shape[:2], -1)
+
+
+def _flat(x2: Array) -> Array:
+    return x2.reshape(-1, x2.shape[-1])

@@ -1,0 +1,27 @@
+"""Rows by the weight they use, so that a weight is read where it lies and never gathered."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Array = Any
+
+
+def groups(xp: Any, which: Array | None, count: int, first: int = 0) -> Iterator[tuple[Any, int]]:
+    """Yield ``(rows, weight)`` for the ``count`` rows from ``first`` on, rows counted from zero.
+
+    Rows come as a slice where they are neighbours, else as an index array in ascending order.
+
+    >>> import numpy as np
+    >>> [(list(np.arange(4)[rows]), w) for rows, w in groups(np, np.array([2, 0, 2, 0]), 4)]
+    [([1, 3], 0), ([0, 2], 2)]
+    """
+    if which is None:
+        yield slice(0, count), 0
+        return
+    here = which[first : first + count]
+    order = xp.argsort(here, kind="stable")
+    arranged = here[order]
+    edges = [0, *(int(e) + 1 for e in xp.flatnonzero(xp.diff(arranged))), count]
+    in_place = bool((order[1:] > order[:-1]).all())
+    for start, stop in zip(edges, edges[1:], strict=False):
+        yield slice(start, stop) if in_place else order[start:stop], int(arranged[start])

@@ -1,0 +1,10 @@
+"""Numba on the CPU: serial kernels that release the GIL, shared among threads in fixed chunks.
+
+The bits of a result depend on the shapes alone: not on the number of threads, nor on a BLAS.
+"""
+
+from ..contract import Backend
+from . import portable
+from .arrays import empty, prepare
+
+BACKEND = Backend("numba", portable.KERNELS, prepare=prepare, empty=empty, strided_out=False)

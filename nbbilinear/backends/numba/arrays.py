@@ -1,0 +1,30 @@
+"""The arrays Numba may see: native byte order, aligned, C-contiguous, writable, plain.
+
+Every other layout would be compiled anew, and Numba's cache of array types mixes up byte orders and alignments
+once it has met both (a byte-swapped array then passes as native, without an error).
+"""
+
+from typing import Any
+
+import numpy as np
+
+empty = np.empty
+
+
+class _Memory:
+    """Memory of an array, offered as writable."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.owner = array
+        self.__array_interface__ = array.__array_interface__ | {"data": (array.ctypes.data, False)}
+
+
+def prepare(array: np.ndarray) -> np.ndarray:
+    """``array`` itself where Numba may see it; an alias if it is only read-only; else a copy.
+
+    Kernels never write to an input, so an alias of read-only memory stays as it was.
+    """
+    flags = array.flags
+    if not (flags.c_contiguous and flags.aligned and array.dtype.isnative):
+        return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "W"])
+    return array if flags.writeable else np.asarray(_Memory(array))

@@ -1,0 +1,97 @@
+"""Settings: one immutable record in a context variable, defaults from the environment.
+
+Threads started by the user begin with the defaults, as ``contextvars`` has it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import NamedTuple
+
+from .errors import ConfigError
+
+PRECISIONS = ("float32", "tf32x3", "tf32", "bfloat16x3", "bfloat16")
+
+
+class Config(NamedTuple):
+    """What a call may be told that is not an operand."""
+
+    backend: str | None = None
+    threads: int | None = None
+    precision: str = "float32"
+    batch_invariant: bool = False
+
+
+_settings: ContextVar[Config | None] = ContextVar("nbbilinear_config", default=None)
+
+
+def current() -> Config:
+    """Return the settings in force in this context."""
+    return _settings.get() or _from_environment()
+
+
+@contextmanager
+def config(
+    *,
+    backend: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    batch_invariant: bool | None = None,
+) -> Iterator[Config]:
+    """Change settings inside a ``with`` block; what is not named stays as it is.
+
+    Parameters
+    ----------
+    backend : str, optional
+        ``"numpy"``, ``"numba"``, or one kernel of a backend as ``"numba/portable"``.
+    threads : int, optional
+        The most threads a call may use. Results of the ``numba`` backend have the same bits for any number.
+    precision : str, optional
+        Arithmetic for float32 operands. Processors have ``"float32"`` only; the others are refused here.
+    batch_invariant : bool, optional
+        Only kernels whose result for a row does not depend on the rows beside it.
+
+    Raises
+    ------
+    ConfigError
+        A value has no meaning.
+
+    Examples
+    --------
+    >>> import nbbilinear as nbl
+    >>> with nbl.config(threads=1, batch_invariant=True) as settings:
+    ...     settings.threads
+    1
+    """
+    given = {"backend": backend, "threads": threads, "precision": precision, "batch_invariant": batch_invariant}
+    changed = _checked(current()._replace(**{name: v for name, v in given.items() if v is not None}), "config")
+    token = _settings.set(changed)
+    try:
+        yield changed
+    finally:
+        _settings.reset(token)
+
+
+@lru_cache(maxsize=1)
+def _from_environment() -> Config:
+    """Read ``NBBILINEAR_BACKEND``, ``_THREADS``, ``_PRECISION`` and ``_BATCH_INVARIANT``, once."""
+    text = {field: os.environ.get(f"NBBILINEAR_{field.upper()}") for field in Config._fields}
+    try:
+        threads = int(text["threads"]) if text["threads"] else None
+    except ValueError:
+        raise ConfigError(f"NBBILINEAR_THREADS must be a whole number, got {text['threads']!r}") from None
+    flag = (text["batch_invariant"] or "0").lower()
+    if flag not in ("0", "1", "false", "true"):
+        raise ConfigError(f"NBBILINEAR_BATCH_INVARIANT must be 0, 1, true or false, got {flag!r}")
+    found = Config(text["backend"] or None, threads, text["precision"] or "float32", flag in ("1", "true"))
+    return _checked(found, "NBBILINEAR_* environment")
+
+
+def _checked(settings: Config, source: str) -> Config:
+    if settings.threads is not None and (isinstance(settings.threads, bool) or settings.threads < 1):
+        raise ConfigError(f"{source}: threads must be at least 1, got {settings.threads!r}")
+    if settings.precision not in PRECISIONS:
+        raise ConfigError(f"{source}: precision must be one of {', '.join(PRECISIONS)}, got {settings.precision!r}")
+    return settings

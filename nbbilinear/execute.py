@@ -1,0 +1,205 @@
+"""Carry out a chosen kernel on the caller's arrays: slice, arrange, lend memory, call, settle."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .axes import Axes, Shape
+from .backends.contract import Backend, KernelSet
+from .errors import IndexRangeError
+from .layout import Layout, Loan, lend
+from .problem import Problem
+
+Array = Any
+
+
+class Choice(NamedTuple):
+    """A kernel of a backend, the problem as it would meet it, and what that is expected to take."""
+
+    kernel: KernelSet
+    backend: Backend
+    problem: Problem
+    layout: Layout
+    seconds: float
+    workspace: int
+
+    @property
+    def label(self) -> str:
+        """The kernel's name, and whether x1 and x2 change places."""
+        return self.kernel.name + (" (x1 and x2 exchanged)" if self.problem.axes.mirrored else "")
+
+
+class BilinearGrads(NamedTuple):
+    """BilinearGrads of the operands; None where one is not wanted."""
+
+    x1: Array | None = None
+    x2: Array | None = None
+    weight: Array | None = None
+    bias: Array | None = None
+
+
+def forward(
+    choice: Choice, x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None,
+    out: Array, workspace: Array,
+) -> None:  # fmt: skip
+    """Fill ``out``. Operands have the shapes the choice was made for."""
+    problem, axes = choice.problem, choice.problem.axes
+    y = out if problem.out_axis else out[..., None]
+    fused = bias if problem.fused_bias else None
+    if problem.is_empty:
+        out[...] = 0
+        if fused is not None and out.size:
+            out += fused if index is None else fused[index]
+    elif not (problem.selected or axes.repeated):
+        _forward(choice, x1, x2, weight, fused, None, y, workspace)
+    else:
+        which = _chosen_weights(problem, weight, index)
+        once = _at(y, axes, axes.repeated, (0,) * len(axes.repeated))
+        for place in np.ndindex(*axes.sizes(axes.split)):
+            x1_here, x2_here, y_here = (_at(a, axes, axes.split, place) for a in (x1, x2, once))
+            rows = _weight_of_rows(choice, which, place)
+            _forward(choice, x1_here, x2_here, weight, fused, rows, y_here, workspace)
+        if axes.repeated:
+            y[...] = once
+    if bias is not None and fused is None:
+        out += bias
+
+
+def backward(
+    choice: Choice, grad_output: Array, x1: Array, x2: Array, weight: Array, index: Array | None,
+    gradients: BilinearGrads, workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    """Fill the gradients that are wanted, or add to them."""
+    problem, axes = choice.problem, choice.problem.axes
+    g = grad_output if problem.out_axis else grad_output[..., None]
+    if gradients.bias is not None and (problem.is_empty or not problem.fused_bias):
+        _backward_bias(grad_output, index, gradients.bias, accumulate)
+        gradients = gradients._replace(bias=None)
+    if not accumulate and (problem.is_empty or axes.split):
+        for gradient in gradients:
+            if gradient is not None:
+                gradient[...] = 0
+    if problem.is_empty:
+        return
+    which = _chosen_weights(problem, weight, index) if problem.selected else None
+    for place in np.ndindex(*axes.sizes(axes.split)):
+        here = [_at(a, axes, axes.split, place) for a in (g, x1, x2, gradients.x1, gradients.x2)]
+        rows = None if which is None else _weight_of_rows(choice, which, place)
+        wanted = gradients._replace(x1=here[3], x2=here[4])
+        _backward(choice, *here[:3], weight, rows, wanted, workspace, accumulate or bool(axes.split))
+
+
+def _forward(
+    choice: Choice, x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None,
+    y: Array, workspace: Array,
+) -> None:  # fmt: skip
+    layout, problem, prepare = choice.layout, choice.problem, choice.backend.prepare
+    first, second = (x2, x1) if problem.axes.mirrored else (x1, x2)
+    loan = Loan(y, None)
+    if y.shape != layout.y.shape or layout.y.order is not None or not y.flags.carray:
+        loan = lend(y, layout.y.view(y), layout.y.shape, problem.dtype, choice.backend.strided_out, add=False)
+    choice.kernel.forward(
+        prepare(_cast(layout.first.merged(first), problem)),
+        prepare(_cast(layout.second.merged(second), problem)),
+        prepare(_cast(_stacked(weight, choice), problem)),
+        None if bias is None else prepare(_cast(bias.reshape(-1, problem.out_features), problem)),
+        which,
+        loan.lent,
+        workspace,
+    )
+    loan.settle(add=False)
+
+
+def _backward(
+    choice: Choice, g: Array, x1: Array, x2: Array, weight: Array, which: Array | None,
+    gradients: BilinearGrads, workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    layout, problem, prepare = choice.layout, choice.problem, choice.backend.prepare
+    first, second, wanted = x1, x2, gradients
+    if problem.axes.mirrored:
+        first, second, wanted = x2, x1, gradients._replace(x1=gradients.x2, x2=gradients.x1)
+
+    def loan(gradient: Array | None, view: Array, shape: Shape) -> Loan:
+        if gradient is None:
+            return Loan(None, None)
+        return lend(gradient, view, shape, problem.dtype, any_strides=False, add=accumulate)
+
+    loans = (
+        loan(wanted.x1, None if wanted.x1 is None else layout.first.view(wanted.x1), layout.first.shape),
+        loan(wanted.x2, None if wanted.x2 is None else layout.second.view(wanted.x2), layout.second.shape),
+        loan(wanted.weight, _turned(wanted.weight, choice), layout.weight),
+        loan(wanted.bias, wanted.bias, (problem.weights if problem.selected else 1, problem.out_features)),
+    )
+    choice.kernel.backward(
+        prepare(_cast(layout.y.merged(g), problem)),
+        prepare(_cast(layout.first.merged(first), problem)),
+        prepare(_cast(layout.second.merged(second), problem)),
+        prepare(_cast(_stacked(weight, choice), problem)),
+        which,
+        *(one.lent for one in loans),
+        workspace,
+        accumulate,
+    )
+    for one in loans:
+        one.settle(accumulate)
+
+
+def _cast(array: Array, problem: Problem) -> Array:
+    return array if array.dtype == problem.dtype else array.astype(problem.dtype)
+
+
+def _turned(weight: Array | None, choice: Choice) -> Array:
+    """The weight with the axes of x1 and x2 as the kernel has them."""
+    return weight.swapaxes(-1, -2) if weight is not None and choice.problem.axes.mirrored else weight
+
+
+def _stacked(weight: Array, choice: Choice) -> Array:
+    """The weight as (weights, out, in1, in2)."""
+    return _turned(weight, choice).reshape(choice.layout.weight)
+
+
+def _at(array: Array | None, axes: Axes, some: Shape, place: Shape) -> Array | None:
+    """The slice of an array (..., features) at ``place`` along ``some`` leading axes, all axes kept."""
+    if array is None or not some:
+        return array
+    missing = len(axes.lead) + 1 - array.ndim
+    where = [slice(None)] * array.ndim
+    for axis, start in zip(some, place, strict=True):
+        if axis >= missing and array.shape[axis - missing] != 1:
+            where[axis - missing] = slice(start, start + 1)
+    return array[tuple(where)]
+
+
+def _chosen_weights(problem: Problem, weight: Array, index: Array | None) -> Array:
+    """The number of the weight that every row uses, over the leading axes. A stack of weights counts itself through."""
+    if index is None:
+        return np.arange(problem.weights).reshape(weight.shape[:-3])
+    if index.size and (index.min() < -problem.weights or index.max() >= problem.weights):
+        raise IndexRangeError(
+            f"bilinear: index reaches from {index.min()} to {index.max()}, but weight {weight.shape} holds "
+            f"{problem.weights}: expected -{problem.weights} <= index < {problem.weights}"
+        )
+    return np.where(index < 0, index + problem.weights, index)
+
+
+def _weight_of_rows(choice: Choice, which: Array, place: Shape) -> Array:
+    """``which`` for the rows of the kernel's second operand, in their order."""
+    axes, arrangement = choice.problem.axes, choice.layout.weight_of_rows
+    here = _at(which[..., None], axes, axes.split, place)[..., 0]
+    along = axes.shared + axes.only2
+    sizes = tuple(size if axis in along else 1 for axis, size in enumerate(axes.lead))
+    return np.ascontiguousarray(arrangement.merged(np.broadcast_to(here, sizes)))
+
+
+def _backward_bias(grad_output: Array, index: Array | None, dbias: Array, accumulate: bool) -> None:
+    """The gradient of a bias that broadcasts to y, or that the rows choose by ``index``."""
+    if not accumulate:
+        dbias[...] = 0
+    if index is not None:
+        lead = grad_output.shape[: grad_output.ndim - (dbias.ndim - 1)]
+        np.add.at(dbias, np.broadcast_to(index, lead), grad_output)
+        return
+    extra = grad_output.ndim - dbias.ndim
+    summed = (*range(extra), *(extra + a for a, size in enumerate(dbias.shape) if size == 1))
+    total = grad_output.sum(axis=summed, keepdims=True, dtype=np.result_type(grad_output, dbias))
+    dbias += total.reshape(dbias.shape).astype(dbias.dtype, copy=False)

@@ -1,0 +1,85 @@
+"""Arrays in an npz file: written whole or not at all, checked before they are read."""
+
+import os
+import secrets
+import zipfile
+from collections.abc import Iterable, Mapping
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ..errors import CheckpointError
+
+Array = Any
+
+
+def write(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    """Write named arrays to ``path``; whoever reads it finds the old file or the new one, never a part.
+
+    A file beside it is written, brought to the disk, and takes the name: killed at any moment, ``np.savez`` on the
+    target itself lost the file nearly always.
+
+    Raises
+    ------
+    OSError
+        The folder is missing or full; the old file is as it was.
+    """
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("xb") as file:
+            np.savez(file, allow_pickle=False, **{name: np.ascontiguousarray(a) for name, a in arrays.items()})
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(path: str | Path, names: Iterable[str]) -> dict[str, Array]:
+    """Read these arrays, and no others, from an npz file.
+
+    Sizes are checked against the file before memory is taken, checksums while reading; nothing in the file is run.
+
+    Raises
+    ------
+    CheckpointError
+        The file is damaged, compressed, or holds other arrays.
+    OSError
+        There is no such file, or it cannot be read.
+    """
+    expected = sorted(names)
+    with Path(path).open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                found = sorted(name.removesuffix(".npy") for name in archive.namelist())
+                if found != expected:
+                    raise CheckpointError(f"{path}: expected arrays {expected}, found {found}")
+                size = os.fstat(file.fileno()).st_size
+                return {name: _array(archive, archive.getinfo(f"{name}.npy"), size) for name in expected}
+        except CheckpointError:
+            raise
+        # What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
+        except (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, SyntaxError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: no model can be read from this file ({error})") from error
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, size: int) -> Array:
+    with archive.open(entry) as member:
+        shape, dtype = _header(member)
+        if entry.compress_type != zipfile.ZIP_STORED or member.tell() + prod(shape) * dtype.itemsize != entry.file_size:
+            raise ValueError(f"{entry.filename} has another size than it says")
+        if entry.file_size > size:
+            raise ValueError(f"{entry.filename} is larger than the file")
+        member.seek(0)
+        return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(member)
+    if version != (1, 0):  # what NumPy writes for plain arrays
+        raise ValueError(f"format {version} of NumPy arrays")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    return shape, dtype

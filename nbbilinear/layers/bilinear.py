@@ -1,0 +1,200 @@
+"""The bilinear layer: weight, bias, forward and its gradients."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..functional import BilinearGrads, bilinear, bilinear_backward
+from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype, random_generator
+from .module import Module
+from .parameter import Parameter
+
+
+class InputGrads(NamedTuple):
+    """Gradients of a layer's two inputs."""
+
+    dx1: Array
+    dx2: Array
+
+
+class Bilinear(Module):
+    """Bilinear layer, ``y[..., k] = Σ_ij x1[..., i] weight[k, i, j] x2[..., j] + bias[k]``.
+
+    Parameters
+    ----------
+    in1_features, in2_features, out_features : int
+        Sizes of the last axes of ``x1``, ``x2`` and ``y``. ``in1_features`` must be positive, the others may be zero.
+    bias : bool, optional
+        False leaves ``bias`` None, and out of the state.
+    device : {"cpu"}, optional
+    dtype : float32 or float64, optional
+        Of the parameters; float32 unless given. **Inputs are cast to it.**
+    rng : int or numpy.random.Generator, optional
+        Where the initial values come from: weight, then bias, from U(-1/sqrt(in1_features), 1/sqrt(in1_features)).
+        The same int gives the same values, and in float32 those of float64 rounded.
+
+    Attributes
+    ----------
+    weight : Parameter, (out_features, in1_features, in2_features)
+    bias : Parameter, (out_features,), or None
+
+    Raises
+    ------
+    ShapeError
+        A size is negative, or ``in1_features`` is zero.
+    DTypeError
+        Parameters cannot have this dtype.
+    BackendError, ConfigError
+        The device or ``rng`` has no meaning here, or a size is no whole number.
+
+    Notes
+    -----
+    Cost: ``2 * rows * out * in1 * in2`` flop forward, twice that backward. An input of another dtype costs a copy more.
+
+    In training mode the inputs are kept **by reference** until ``backward``, another call or ``eval()``: change neither
+    them nor the parameters in between. A layer used twice in a model, or by several threads, needs :meth:`vjp`.
+
+    Source: ``torch.nn.Bilinear`` (argument order, names, initial distribution); leading dimensions broadcast here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbbilinear.layers import Bilinear
+    >>> layer = Bilinear(3, 4, 5, rng=0)
+    >>> layer
+    Bilinear(in1_features=3, in2_features=4, out_features=5, bias=True)
+    >>> y = layer(np.ones((7, 3), np.float32), np.ones((7, 4), np.float32))
+    >>> gradients = layer.backward(np.ones_like(y))
+    >>> y.shape, gradients.dx1.shape, layer.weight.grad.shape
+    ((7, 5), (7, 3), (5, 3, 4))
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,  # noqa: FBT001, FBT002  the fourth position, as in torch
+        device: str | None = None,
+        dtype: Any = None,
+        rng: int | np.random.Generator | None = None,
+    ) -> None:
+        self.in1_features = feature_count("in1_features", in1_features, least=1)
+        self.in2_features = feature_count("in2_features", in2_features, least=0)
+        self.out_features = feature_count("out_features", out_features, least=0)
+        check_device(device)
+        kind = parameter_dtype(np.float32 if dtype is None else dtype)
+        generator, bound = random_generator(rng), 1.0 / math.sqrt(self.in1_features)
+
+        def drawn(name: str, *shape: int) -> Parameter:
+            return Parameter(generator.uniform(-bound, bound, shape).astype(kind, copy=False), name)
+
+        self.weight = drawn("weight", self.out_features, self.in1_features, self.in2_features)
+        self.bias = drawn("bias", self.out_features) if bias else None
+
+    def __call__(self, x1: Array, x2: Array) -> Array:
+        """Return the bilinear product of the inputs; in training mode keep them for one ``backward``.
+
+        Parameters
+        ----------
+        x1 : (..., in1_features) array
+        x2 : (..., in2_features) array
+            Real arrays, cast to the parameters' dtype; leading dimensions broadcast.
+
+        Returns
+        -------
+        (..., out_features) array of the parameters' dtype
+
+        Raises
+        ------
+        ShapeError, DTypeError, BackendError
+            As :func:`nbbilinear.bilinear`; also for complex, bool or object inputs. What was kept stays.
+        """
+        x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
+        y = bilinear(x1, x2, self.weight.data, self._bias())
+        self._keep((x1, x2))
+        return y
+
+    def backward(self, grad_output: Array) -> InputGrads:
+        """Return the gradients of the kept inputs, and add those of the parameters to their ``grad``.
+
+        Parameters
+        ----------
+        grad_output : (..., out_features) array
+            Gradient of the loss by the last ``y``, in its shape; cast to the parameters' dtype.
+
+        Returns
+        -------
+        InputGrads
+            ``dx1`` and ``dx2``, in the shapes of the inputs and the parameters' dtype.
+
+        Raises
+        ------
+        LayerError
+            No inputs are kept: no call since the last ``backward``, or not in training mode.
+        ShapeError, DTypeError
+            ``grad_output`` does not fit. No gradient was changed, and the inputs are still kept.
+
+        Notes
+        -----
+        Cost: ``4 * rows * out * in1 * in2`` flop. A ``grad`` that is there is added to in place.
+        """
+        x1, x2 = self._recall()
+        grad_output = self._cast("grad_output", grad_output)
+        collected = BilinearGrads(None, None, self.weight.grad, None if self.bias is None else self.bias.grad)
+        grads = bilinear_backward(grad_output, x1, x2, self.weight.data, self._bias(), out=collected, accumulate=True)
+        self.weight.grad = grads.weight
+        if self.bias is not None:
+            self.bias.grad = grads.bias
+        self.release()
+        return InputGrads(grads.x1, grads.x2)
+
+    def vjp(self, x1: Array, x2: Array) -> tuple[Array, Callable[[Array], BilinearGrads]]:
+        """Return the product and a function that pulls gradients back; neither changes the layer.
+
+        Parameters
+        ----------
+        x1 : (..., in1_features) array
+        x2 : (..., in2_features) array
+
+        Returns
+        -------
+        y : (..., out_features) array
+        pullback : callable
+            ``pullback(grad_output)`` gives ``BilinearGrads(x1, x2, weight, bias)``, as often as it is called and from
+            any thread. It refers to inputs and parameters as they were now, without a copy.
+
+        Raises
+        ------
+        ShapeError, DTypeError, BackendError
+            As in a call; the pullback, as ``backward``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> layer = Bilinear(3, 4, 5, rng=0)
+        >>> y, pullback = layer.vjp(np.ones((7, 3)), np.ones((7, 4)))
+        >>> pullback(np.ones((7, 5))).bias
+        array([7., 7., 7., 7., 7.], dtype=float32)
+        >>> layer.bias.grad is None
+        True
+        """
+        x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
+        weight, bias = self.weight.data, self._bias()
+
+        def pullback(grad_output: Array) -> BilinearGrads:
+            return bilinear_backward(cast_operand("grad_output", grad_output, weight.dtype), x1, x2, weight, bias)
+
+        return bilinear(x1, x2, weight, bias), pullback
+
+    def _cast(self, name: str, value: Array) -> Array:
+        return cast_operand(name, value, self.weight.dtype)
+
+    def _bias(self) -> Array | None:
+        return None if self.bias is None else self.bias.data
+
+    def __repr__(self) -> str:
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
+        return f"Bilinear({sizes}, bias={self.bias is not None})"

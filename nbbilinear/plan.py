@@ -1,0 +1,162 @@
+"""Choose the kernel for a problem, once per set of shapes, and be able to say why."""
+
+from functools import lru_cache
+from math import inf
+from typing import Any, NamedTuple
+
+from . import backends, execute
+from .backends.contract import KernelSet
+from .config import Config, current
+from .errors import BackendError, ConfigError, ShapeError, report
+from .execute import Choice
+from .layout import lay_out
+from .operands import Operands, take
+from .outputs import to_fill
+from .problem import Problem, Signature, state
+
+Array = Any
+
+
+class Plan(NamedTuple):
+    """The kernel chosen for a problem, and those passed over, cheapest first. Print it to see why."""
+
+    signature: Signature
+    choices: tuple[Choice, ...]
+
+    @property
+    def chosen(self) -> Choice:
+        """The kernel that runs, with the problem as it meets it."""
+        return self.choices[0]
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes that the kernel needs beside operands and results."""
+        return self.chosen.workspace * self.signature.dtype.itemsize
+
+    @property
+    def flop(self) -> int:
+        """Multiplications and additions of the chosen kernel."""
+        problem = self.chosen.problem
+        work = None if problem.is_empty else self.chosen.kernel.work(problem)
+        return 0 if work is None else work.flop * problem.axes.count(problem.axes.split)
+
+    def run(
+        self,
+        x1: Array,
+        x2: Array,
+        weight: Array,
+        bias: Array | None = None,
+        *,
+        index: Array | None = None,
+        out: Array | None = None,
+        workspace: Array | None = None,
+    ) -> Array:
+        """Compute y for operands of the planned shapes and dtypes.
+
+        Parameters
+        ----------
+        x1, x2, weight, bias, index, out
+            As :func:`nbbilinear.bilinear` takes them.
+        workspace : (workspace_bytes // itemsize,) array, optional
+            Flat, contiguous, of the operands' dtype. With ``out`` and this, contiguous operands cost no allocation
+            of their size.
+
+        Returns
+        -------
+        array
+            y.
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            An operand is not what was planned for.
+        """
+        given = take("Plan.run", x1, x2, weight, bias, index)
+        if self.signature.wrt:
+            raise ConfigError("Plan.run: this plan is for gradients; make one with backward=False")
+        if given.signature() != self.signature:
+            fault = f"planned for {self.signature}; plan again for other shapes, dtypes or broadcasting"
+            raise ShapeError(report("Plan.run: operands are not those planned for", [fault], given.named()))
+        return self.fill(given, given, out, workspace)
+
+    def fill(self, arranged: Operands, given: Operands, out: Array | None, workspace: Array | None) -> Array:
+        """Compute y of ``arranged`` operands, for a caller who gave ``given`` ones."""
+        chosen, dtype = self.chosen, given.dtype
+        if out is None:
+            y = chosen.backend.empty(chosen.problem.out_shape, dtype)
+        else:
+            y = to_fill("bilinear", "out", out, chosen.problem.out_shape, dtype, given.named())
+        if workspace is None:
+            workspace = chosen.backend.empty(chosen.workspace, dtype)
+        elif workspace.shape != (chosen.workspace,) or workspace.dtype != dtype or not workspace.flags.carray:
+            fault = f"expected ({chosen.workspace},) of {dtype}, contiguous and writable"
+            raise ShapeError(report("Plan.run: workspace does not fit", [fault], {"workspace": workspace}))
+        execute.forward(chosen, *arranged[:5], y, workspace)
+        if out is not None:
+            return out
+        return y if given.give_back is None else given.give_back(y)
+
+    def __str__(self) -> str:
+        problem, axes = self.chosen.problem, self.chosen.problem.axes
+        lines = [
+            f"{problem.structure}: shared {problem.shared} x rows1 {problem.rows1} x rows2 {problem.rows2}, "
+            f"in1 {problem.in1}, in2 {problem.in2}, out {problem.out_features}, weights {problem.weights}, {problem.dtype}"
+            + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
+            f"{self.flop:,} flop, {self.workspace_bytes:,} bytes of workspace",
+        ]
+        if axes.split:
+            lines.append(f"in {axes.count(axes.split)} slices along leading axes {axes.split}")
+        if problem.is_empty:
+            return "\n".join([*lines, "nothing is multiplied: sums over no terms"])
+        lines += [
+            f"{'->' if choice is self.chosen else '  '} {choice.label:<44}{choice.seconds * 1e6:14,.1f} us expected"
+            for choice in self.choices
+        ]
+        return "\n".join(lines)
+
+
+def plan_for(signature: Signature, backend: str | None) -> Plan:
+    """Return the plan for a call, under the settings in force."""
+    return _plan(signature, backend, current())
+
+
+@lru_cache(maxsize=1024)
+def _plan(signature: Signature, name: str | None, settings: Config) -> Plan:
+    problem = state(signature)
+    name = name or settings.backend
+    if settings.precision != "float32":
+        raise BackendError(f"precision {settings.precision!r} needs matrix hardware; the backends here have 'float32' only")
+    choices = sorted(_choices(problem, name, settings.batch_invariant), key=lambda choice: choice.seconds)
+    if not choices:
+        wanted = " that computes each row by itself" if settings.batch_invariant else ""
+        raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for this: {problem}")
+    return Plan(signature, tuple(choices))
+
+
+def _choices(problem: Problem, name: str | None, batch_invariant: bool) -> list[Choice]:
+    """Every kernel that takes the problem; where both orders of x1 and x2 are open, in both."""
+    orders = [problem]
+    if problem.structure == "pairs" and not set(problem.axes.selecting) & set(problem.axes.only2):
+        orders.append(problem.mirror())
+    found = []
+    for place in backends.names() if name is None else (name.partition("/")[0],):
+        here = backends.backend(place)
+        named = [kernel for kernel in here.kernels if name is None or _means(name, kernel)]
+        if not named:
+            known = ", ".join(sorted({repr(kernel.name) for kernel in here.kernels}))
+            raise BackendError(f"backend {place!r} has no kernel {name!r}; it has {known}")
+        for kernel in named:
+            if kernel.batch_invariant or not batch_invariant:
+                found += [_choice(kernel, place, order) for order in orders]
+    return [choice for choice in found if choice.seconds < inf]
+
+
+def _choice(kernel: KernelSet, place: str, problem: Problem) -> Choice:
+    seconds = 0.0 if problem.is_empty else kernel.cost(problem)
+    workspace = 0 if problem.is_empty or seconds == inf else kernel.workspace(problem)
+    return Choice(kernel, backends.backend(place), problem, lay_out(problem), seconds, workspace)
+
+
+def _means(name: str, kernel: KernelSet) -> bool:
+    """Whether ``name`` is the kernel's backend, its family (its name up to a dot) or its full name."""
+    return name in (kernel.name.partition("/")[0], kernel.name.partition(".")[0], kernel.name)
