@@ -1,5 +1,8 @@
 """The bilinear product ``y[b,k] = x1[b]' W[k] x2[b] + bias[k]``, its gradients and its relatives, for plain arrays."""
 
+from importlib.metadata import version as _version
+
+from . import losses, optim
 from .config import config
 from .errors import (
     BackendError,
@@ -12,5 +15,14 @@ from .errors import (
     ShapeError,
 )
 from .functional import BilinearGrads, bilinear, bilinear_backward, plan
+from .layers import Bilinear, Module, Parameter
+from .relatives import QuadraticGrads, bilinear_pairs, bilinear_pairs_backward, quadratic, quadratic_backward
 
-__version__ = "0.1.0"
+__version__ = _version("nbbilinear")
+
+__all__ = [
+    "BackendError", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError", "DTypeError",
+    "IndexRangeError", "LayerError", "Module", "Parameter", "QuadraticGrads", "ShapeError", "bilinear",
+    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "config", "losses", "optim", "plan", "quadratic",
+    "quadratic_backward",
+]  # fmt: skip

@@ -28,6 +28,10 @@ class Choice(NamedTuple):
         """The kernel's name, and whether x1 and x2 change places."""
         return self.kernel.name + (" (x1 and x2 exchanged)" if self.problem.axes.mirrored else "")
 
+    def scratch(self) -> Array | None:
+        """New memory for the kernel to work in; None where it needs none."""
+        return self.backend.empty(self.workspace, self.problem.dtype) if self.workspace else None
+
 
 class BilinearGrads(NamedTuple):
     """BilinearGrads of the operands; None where one is not wanted."""
@@ -40,7 +44,7 @@ class BilinearGrads(NamedTuple):
 
 def forward(
     choice: Choice, x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None,
-    out: Array, workspace: Array,
+    out: Array, workspace: Array | None,
 ) -> None:  # fmt: skip
     """Fill ``out``. Operands have the shapes the choice was made for."""
     problem, axes = choice.problem, choice.problem.axes
@@ -67,7 +71,7 @@ def forward(
 
 def backward(
     choice: Choice, grad_output: Array, x1: Array, x2: Array, weight: Array, index: Array | None,
-    gradients: BilinearGrads, workspace: Array, accumulate: bool,
+    gradients: BilinearGrads, workspace: Array | None, accumulate: bool,
 ) -> None:  # fmt: skip
     """Fill the gradients that are wanted, or add to them."""
     problem, axes = choice.problem, choice.problem.axes
@@ -91,7 +95,7 @@ def backward(
 
 def _forward(
     choice: Choice, x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None,
-    y: Array, workspace: Array,
+    y: Array, workspace: Array | None,
 ) -> None:  # fmt: skip
     layout, problem, prepare = choice.layout, choice.problem, choice.backend.prepare
     first, second = (x2, x1) if problem.axes.mirrored else (x1, x2)
@@ -99,10 +103,10 @@ def _forward(
     if y.shape != layout.y.shape or layout.y.order is not None or not y.flags.carray:
         loan = lend(y, layout.y.view(y), layout.y.shape, problem.dtype, choice.backend.strided_out, add=False)
     choice.kernel.forward(
-        prepare(_cast(layout.first.merged(first), problem)),
-        prepare(_cast(layout.second.merged(second), problem)),
-        prepare(_cast(_stacked(weight, choice), problem)),
-        None if bias is None else prepare(_cast(bias.reshape(-1, problem.out_features), problem)),
+        prepare(layout.first.merged(first)),
+        prepare(layout.second.merged(second)),
+        prepare(_stacked(weight, choice)),
+        None if bias is None else prepare(bias.reshape(-1, problem.out_features)),
         which,
         loan.lent,
         workspace,
@@ -112,7 +116,7 @@ def _forward(
 
 def _backward(
     choice: Choice, g: Array, x1: Array, x2: Array, weight: Array, which: Array | None,
-    gradients: BilinearGrads, workspace: Array, accumulate: bool,
+    gradients: BilinearGrads, workspace: Array | None, accumulate: bool,
 ) -> None:  # fmt: skip
     layout, problem, prepare = choice.layout, choice.problem, choice.backend.prepare
     first, second, wanted = x1, x2, gradients
@@ -131,10 +135,10 @@ def _backward(
         loan(wanted.bias, wanted.bias, (problem.weights if problem.selected else 1, problem.out_features)),
     )
     choice.kernel.backward(
-        prepare(_cast(layout.y.merged(g), problem)),
-        prepare(_cast(layout.first.merged(first), problem)),
-        prepare(_cast(layout.second.merged(second), problem)),
-        prepare(_cast(_stacked(weight, choice), problem)),
+        prepare(layout.y.merged(g)),
+        prepare(layout.first.merged(first)),
+        prepare(layout.second.merged(second)),
+        prepare(_stacked(weight, choice)),
         which,
         *(one.lent for one in loans),
         workspace,
@@ -142,10 +146,6 @@ def _backward(
     )
     for one in loans:
         one.settle(accumulate)
-
-
-def _cast(array: Array, problem: Problem) -> Array:
-    return array if array.dtype == problem.dtype else array.astype(problem.dtype)
 
 
 def _turned(weight: Array | None, choice: Choice) -> Array:

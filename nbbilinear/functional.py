@@ -78,7 +78,7 @@ def bilinear(
     array([[145.]])
     """
     given = take("bilinear", x1, x2, weight, bias, index)
-    arranged, lead = collapse(given)
+    arranged, lead = collapse(given.cast())
     return plan_for(arranged.signature((), lead), backend).fill(arranged, given, out, None)
 
 
@@ -143,8 +143,8 @@ def bilinear_backward(
     chosen = plan_for(planned.signature(wanted), backend).chosen
     g = _grad_output(grad_output, chosen.problem.out_shape, given)
     gradients = _to_fill(out, wanted, given, accumulate, g)
-    workspace = chosen.backend.empty(chosen.workspace, given.dtype)
-    execute.backward(chosen, g, *given[:3], given.index, gradients, workspace, accumulate)
+    operands = given.cast()[:3]
+    execute.backward(chosen, g, *operands, given.index, gradients, chosen.scratch(), accumulate)
     if given.give_back is None:
         return gradients
     return BilinearGrads(*(
@@ -193,7 +193,7 @@ def plan(
     arrays = as_arrays("plan", {name: np.empty(a, dtype or np.float32) if isinstance(a, tuple) else a for name, a in named.items()})[0]
     index = np.empty(index, np.int64) if isinstance(index, tuple) else as_index("plan", index)
     promoted = common_dtype("plan", arrays)
-    given = Operands(*arrays.values(), index, promoted, None)
+    given = Operands(*arrays.values(), index, promoted, None, uniform=False)
     return plan_for(given.signature(_wanted(None, given) if backward else ()), backend)
 
 

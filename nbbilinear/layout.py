@@ -25,7 +25,7 @@ class Arrangement(NamedTuple):
 
     def merged(self, array: Array) -> Array:
         """The array as the kernel knows it; a copy where its axes do not merge in memory."""
-        if array.shape == self.shape and self.order is None:
+        if self.order is None and array.shape == self.shape:
             return array
         return self.view(array).reshape(self.shape)
 
@@ -56,7 +56,7 @@ def lay_out(problem: Problem) -> Layout:
         first=arrange(axes.shared + axes.only1, (*shared, *(rows1 if pairs else ()), in1)),
         second=arrange(axes.shared + axes.only2, (*shared, *(rows2 if pairs else ()), in2)),
         y=arrange(axes.shared + axes.only1 + axes.only2, (*shared, *((rows1 + rows2) if pairs else ()), k)),
-        weight=(problem.weights, k, in2, in1) if axes.mirrored else (problem.weights, k, in1, in2),
+        weight=(problem.weights, k, in1, in2),
         weight_of_rows=arrange(axes.shared + axes.only2, (problem.shared * problem.rows2,), features=0),
     )
 
@@ -73,7 +73,7 @@ class Loan(NamedTuple):
             return
         filled = self.lent.reshape(self.target.shape)
         if add:
-            self.target += filled
+            np.add(self.target, filled, out=self.target, casting="same_kind")
         else:
             np.copyto(self.target, filled, casting="same_kind")
 

@@ -22,7 +22,10 @@ _DLPACK_CPU = (1, 3)  # kDLCPU, kDLCUDAHost (DLPack's dlpack.h)
 
 
 class Operands(NamedTuple):
-    """The operands as NumPy arrays, the dtype to compute in, and the way back to the caller's kind."""
+    """The operands as NumPy arrays, the dtype to compute in, and the way back to the caller's kind.
+
+    ``uniform``: all have that dtype already.
+    """
 
     x1: Array
     x2: Array
@@ -31,6 +34,14 @@ class Operands(NamedTuple):
     index: Array | None
     dtype: np.dtype[Any]
     give_back: Callable[[Array], Array] | None
+    uniform: bool
+
+    def cast(self) -> "Operands":
+        """The operands in the dtype to compute in."""
+        if self.uniform:
+            return self
+        arrays = (None if a is None else a.astype(self.dtype, copy=False) for a in self[:4])
+        return Operands(*arrays, *self[4:])
 
     def named(self) -> dict[str, Array | None]:
         """The operands by name."""
@@ -38,7 +49,7 @@ class Operands(NamedTuple):
 
     def signature(self, wrt: tuple[str, ...] = (), lead: Shape | None = None) -> Signature:
         """The shapes and dtype a plan is made for."""
-        x1, x2, weight, bias, index, dtype, _ = self
+        x1, x2, weight, bias, index, dtype, *_ = self
         return Signature(
             x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape,
             None if index is None else index.shape, dtype, wrt, lead,
@@ -56,11 +67,11 @@ def take(verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, ind
         and (bias is None or (type(bias) is np.ndarray and bias.dtype == dtype))
         and index is None
     ):
-        return Operands(x1, x2, weight, bias, None, dtype, None)
+        return Operands(x1, x2, weight, bias, None, dtype, None, True)
     given = {"x1": x1, "x2": x2, "weight": weight, "bias": bias}
     arrays, give_back = as_arrays(verb, given)
     dtype = common_dtype(verb, arrays)
-    return Operands(*arrays.values(), as_index(verb, index), dtype, give_back)
+    return Operands(*arrays.values(), as_index(verb, index), dtype, give_back, uniform=False)
 
 
 def as_arrays(

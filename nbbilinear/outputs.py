@@ -42,4 +42,4 @@ def overlap(one: Array, other: Array | None) -> bool:
 
 
 def _overlaps_itself(array: Array) -> bool:
-    return any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+    return array.size > 0 and any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))

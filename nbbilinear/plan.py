@@ -77,7 +77,7 @@ class Plan(NamedTuple):
         if given.signature() != self.signature:
             fault = f"planned for {self.signature}; plan again for other shapes, dtypes or broadcasting"
             raise ShapeError(report("Plan.run: operands are not those planned for", [fault], given.named()))
-        return self.fill(given, given, out, workspace)
+        return self.fill(given.cast(), given, out, workspace)
 
     def fill(self, arranged: Operands, given: Operands, out: Array | None, workspace: Array | None) -> Array:
         """Compute y of ``arranged`` operands, for a caller who gave ``given`` ones."""
@@ -87,7 +87,7 @@ class Plan(NamedTuple):
         else:
             y = to_fill("bilinear", "out", out, chosen.problem.out_shape, dtype, given.named())
         if workspace is None:
-            workspace = chosen.backend.empty(chosen.workspace, dtype)
+            workspace = chosen.scratch()
         elif workspace.shape != (chosen.workspace,) or workspace.dtype != dtype or not workspace.flags.carray:
             fault = f"expected ({chosen.workspace},) of {dtype}, contiguous and writable"
             raise ShapeError(report("Plan.run: workspace does not fit", [fault], {"workspace": workspace}))

@@ -4,6 +4,8 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from errno import EACCES
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,13 +24,14 @@ def filled(folder: Path) -> Iterator[Path]:
     OSError
         It cannot be written; known before the block begins.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--output {folder} is a file, not a folder")
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    # A file is moved within one file system only: a folder that is a mount of its own has its neighbour inside.
-    beside = nearest if nearest != folder or folder.is_mount() else folder.absolute().parent
-    if nearest == folder and not os.access(folder, os.W_OK):
-        raise PermissionError(13, "Permission denied", str(folder))
+    here = folder.absolute()
+    nearest = next(place for place in (here, *here.parents) if place.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"--output {folder}: {nearest} is a file, not a folder")
+    if not os.access(nearest, os.W_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES), str(nearest))
+    # A file moves within one file system only: a folder that is a mount of its own has its neighbour inside.
+    beside = nearest.parent if nearest == here and not here.is_mount() else nearest
     with TemporaryDirectory(prefix=".nbbilinear-demo-", dir=beside) as staging:
         yield Path(staging)
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,5 +40,13 @@ def filled(folder: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, facts: Mapping[str, Any]) -> None:
-    """Write ``facts`` for people and programs: indented, in their order, without NaN."""
-    path.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Write ``facts`` for people and programs: indented, in their order; JSON has no NaN, so that is null."""
+    path.write_text(json.dumps(_plain(facts), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from ..kg.training import EpochReport
 from .published import Row
 
-INK, FAINT, LOSS, RANK, MARK = "#1f2933", "#9aa5b1", "#7b8794", "#0b69a3", "#c65d21"
+_INK, _FAINT, _GRID = "#1f2933", "#7b8794", "#e4e7eb"
+_LOSS, _RANK, _TEST = "#52606d", "#0b69a3", "#c65d21"
 
 
 def draw(path: Path, title: str, reports: Sequence[EpochReport], published: Row, test_mrr: float) -> None:
@@ -26,38 +27,44 @@ def draw(path: Path, title: str, reports: Sequence[EpochReport], published: Row,
     test_mrr : float
     """
     figure = Figure(figsize=(10, 4.4), dpi=150, facecolor="white", layout="constrained")
-    figure.suptitle(title, x=0.012, ha="left", color=INK, fontsize=13, fontweight="bold")
+    figure.suptitle(title, x=0.012, ha="left", color=_INK, fontsize=13, fontweight="bold")
     left, right = figure.subplots(1, 2)
-    _panel(left, "Loss per question (cross-entropy)")
-    left.plot([r.epoch for r in reports], [r.loss for r in reports], color=LOSS, linewidth=2)
-    _panel(right, "Mean reciprocal rank (filtered)")
+    _panel(left, "Loss per question (cross-entropy)", len(reports))
+    left.plot([r.epoch for r in reports], [r.loss for r in reports], color=_LOSS, linewidth=2, marker=_alone(reports))
+    _panel(right, "Mean reciprocal rank (filtered, 1 is best)", len(reports))
     _ranks(right, reports, published, test_mrr)
     figure.savefig(path)
 
 
 def _ranks(axes: Any, reports: Sequence[EpochReport], published: Row, test_mrr: float) -> None:
-    points = [(r.epoch, r.valid.mrr) for r in reports if r.valid]
-    last, valid_mrr = points[-1]
-    axes.axhline(published.metrics.mrr, color=FAINT, linewidth=1.2, linestyle=(0, (5, 3)))
-    axes.plot(*zip(*points, strict=True), color=RANK, linewidth=2, marker="o", markersize=3.5)
-    axes.plot(last, test_mrr, marker="D", markersize=6, color=MARK, linestyle="none", clip_on=False, zorder=3)
+    ranked = [(report.epoch, report.valid.mrr) for report in reports if report.valid]
+    epochs, values = zip(*ranked, strict=True)
+    mrr = published.metrics.mrr
+    axes.plot(
+        epochs, values, color=_RANK, linewidth=2, marker="o", markersize=3.5, label=f"validation {values[-1]:.3f}"
+    )
+    test = {"marker": "D", "markersize": 7, "linestyle": "none", "clip_on": False, "zorder": 3}
+    axes.plot(epochs[-1], test_mrr, color=_TEST, label=f"test {test_mrr:.3f}", **test)
+    axes.axhline(
+        mrr, color=_FAINT, linewidth=1.2, linestyle=(0, (5, 3)), label=f"{published.model}, published {mrr:.2f}"
+    )
     axes.set_ylim(0, 1)
-    lines = [
-        (f"test {test_mrr:.3f}", MARK),
-        (f"validation {valid_mrr:.3f}", RANK),
-        (f"{published.model}, published: {published.metrics.mrr:.2f}", FAINT),
-    ]
-    for place, (text, color) in enumerate(lines):
-        axes.text(0.97, 0.24 - 0.08 * place, text, color=color, ha="right", transform=axes.transAxes, fontsize=11)
+    axes.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="white", labelcolor=_INK, fontsize=10.5)
 
 
-def _panel(axes: Any, title: str) -> None:
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
-    axes.set_xlabel("epoch", color=INK)
+def _panel(axes: Any, title: str, epochs: int) -> None:
+    axes.set_title(title, loc="left", color=_INK, fontsize=11)
+    axes.set_xlabel("epoch", color=_INK)
+    axes.set_xlim(0, epochs)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.tick_params(colors=INK, length=0)
-    axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+    axes.tick_params(colors=_INK, length=0)
+    axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
+    axes.spines["bottom"].set_color(_FAINT)
+
+
+def _alone(reports: Sequence[EpochReport]) -> str:
+    """A single epoch is a point: a line through it would be invisible."""
+    return "o" if len(reports) == 1 else ""

@@ -1,6 +1,7 @@
 """The same training step on every backend found: time, and distance from the definition."""
 
 from collections.abc import Callable, Iterator
+from math import nan
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -24,18 +25,18 @@ class Timing(NamedTuple):
     Attributes
     ----------
     kernel : str
-    first, median : float or None
-        Seconds of the first call, compilation included, and of the median round; None where it cannot run.
-    difference : float or None
+    first, median : float
+        Seconds of the first call, compilation included, and of the median round; NaN where it cannot run.
+    difference : float
         Largest difference of a gradient from the definition's, relative to its largest value.
     reason : str
         Why it cannot run here; else empty.
     """
 
     kernel: str
-    first: float | None = None
-    median: float | None = None
-    difference: float | None = None
+    first: float = nan
+    median: float = nan
+    difference: float = nan
     reason: str = ""
 
 
@@ -66,7 +67,7 @@ def compare(
             seconds, gradients[name] = _timed(name, model, asked, rows, smoothing)
             found[name] = Timing(name, first=seconds)
         except BackendError as error:
-            found[name] = Timing(name, reason=str(error))
+            found[name] = Timing(name, reason=str(error).partition(":")[0])  # what follows are shapes
     rounds: dict[str, list[float]] = {name: [] for name in gradients}
     begin = perf_counter()
     while len(rounds[DEFINITION]) < ROUNDS and perf_counter() - begin < SECONDS:

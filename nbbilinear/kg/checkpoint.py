@@ -52,18 +52,19 @@ def read(path: str | Path, names: Iterable[str]) -> dict[str, Array]:
     """
     expected = sorted(names)
     with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
         try:
             with zipfile.ZipFile(file) as archive:
-                found = sorted(name.removesuffix(".npy") for name in archive.namelist())
-                if found != expected:
-                    raise CheckpointError(f"{path}: expected arrays {expected}, found {found}")
-                size = os.fstat(file.fileno()).st_size
-                return {name: _array(archive, archive.getinfo(f"{name}.npy"), size) for name in expected}
-        except CheckpointError:
-            raise
+                found = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+                stored = (
+                    {name: _array(archive, found[name], size) for name in found} if sorted(found) == expected else {}
+                )
         # What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
         except (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, SyntaxError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: no model can be read from this file ({error})") from error
+    if not stored:
+        raise CheckpointError(f"{path}: expected arrays {', '.join(expected)}, found {', '.join(sorted(found))}")
+    return stored
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, size: int) -> Array:

@@ -49,7 +49,8 @@ class Questions(NamedTuple):
 
     def answers(self, positions: Array, entities: int) -> Array:
         """Mark the answers to the questions at ``positions`` (B,) in a boolean array (B, entities)."""
-        begin, count = self.offsets[positions], np.diff(self.offsets)[positions]
+        begin = self.offsets[positions]
+        count = self.offsets[positions + 1] - begin
         row = np.repeat(np.arange(len(count)), count)
         place = np.arange(len(row)) + np.repeat(begin - (np.cumsum(count) - count), count)
         marked = np.zeros((len(count), entities), bool)

@@ -44,10 +44,8 @@ class Bilinear(Module):
     ------
     ShapeError
         A size is negative, or ``in1_features`` is zero.
-    DTypeError
-        Parameters cannot have this dtype.
-    BackendError, ConfigError
-        The device or ``rng`` has no meaning here, or a size is no whole number.
+    DTypeError, BackendError, ConfigError
+        Parameters cannot have this dtype or device; ``rng`` is no source, or a size is no whole number.
 
     Notes
     -----
@@ -99,9 +97,8 @@ class Bilinear(Module):
 
         Parameters
         ----------
-        x1 : (..., in1_features) array
-        x2 : (..., in2_features) array
-            Real arrays, cast to the parameters' dtype; leading dimensions broadcast.
+        x1, x2 : (..., in1_features) and (..., in2_features) arrays
+            Real, cast to the parameters' dtype; leading dimensions broadcast.
 
         Returns
         -------
@@ -110,10 +107,10 @@ class Bilinear(Module):
         Raises
         ------
         ShapeError, DTypeError, BackendError
-            As :func:`nbbilinear.bilinear`; also for complex, bool or object inputs. What was kept stays.
+            As :func:`nbbilinear.bilinear`; also for complex or bool inputs. What was kept stays.
         """
         x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
-        y = bilinear(x1, x2, self.weight.data, self._bias())
+        y = bilinear(x1, x2, self.weight.data, getattr(self.bias, "data", None))
         self._keep((x1, x2))
         return y
 
@@ -143,8 +140,9 @@ class Bilinear(Module):
         """
         x1, x2 = self._recall()
         grad_output = self._cast("grad_output", grad_output)
-        collected = BilinearGrads(None, None, self.weight.grad, None if self.bias is None else self.bias.grad)
-        grads = bilinear_backward(grad_output, x1, x2, self.weight.data, self._bias(), out=collected, accumulate=True)
+        operands = BilinearGrads(x1, x2, self.weight.data, getattr(self.bias, "data", None))
+        sums = _sums(operands, self.weight.grad, getattr(self.bias, "grad", None))
+        grads = bilinear_backward(grad_output, *operands, out=sums, accumulate=sums is not None)
         self.weight.grad = grads.weight
         if self.bias is not None:
             self.bias.grad = grads.bias
@@ -156,8 +154,7 @@ class Bilinear(Module):
 
         Parameters
         ----------
-        x1 : (..., in1_features) array
-        x2 : (..., in2_features) array
+        x1, x2 : arrays, as in a call
 
         Returns
         -------
@@ -178,11 +175,9 @@ class Bilinear(Module):
         >>> y, pullback = layer.vjp(np.ones((7, 3)), np.ones((7, 4)))
         >>> pullback(np.ones((7, 5))).bias
         array([7., 7., 7., 7., 7.], dtype=float32)
-        >>> layer.bias.grad is None
-        True
         """
         x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
-        weight, bias = self.weight.data, self._bias()
+        weight, bias = self.weight.data, getattr(self.bias, "data", None)
 
         def pullback(grad_output: Array) -> BilinearGrads:
             return bilinear_backward(cast_operand("grad_output", grad_output, weight.dtype), x1, x2, weight, bias)
@@ -192,9 +187,14 @@ class Bilinear(Module):
     def _cast(self, name: str, value: Array) -> Array:
         return cast_operand(name, value, self.weight.dtype)
 
-    def _bias(self) -> Array | None:
-        return None if self.bias is None else self.bias.data
-
     def __repr__(self) -> str:
         sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
         return f"Bilinear({sizes}, bias={self.bias is not None})"
+
+
+def _sums(operands: BilinearGrads, weight: Array | None, bias: Array | None) -> BilinearGrads | None:
+    """Arrays to add gradients to: those collected so far, else zeros; None where nothing is collected yet."""
+    if weight is None and bias is None:
+        return None
+    pairs = zip(operands, (None, None, weight, bias), strict=True)
+    return BilinearGrads(*(np.zeros_like(a) if grad is None and a is not None else grad for a, grad in pairs))

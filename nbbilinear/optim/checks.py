@@ -115,8 +115,7 @@ def _check_arrays(parameter: Trainable, state: Mapping[str, Array]) -> None:
 
 
 def _rows(parameter: Trainable, rows: Array) -> Array:
-    # np.unique is dispatched to the library of its argument; an update written twice to a row would be lost or doubled.
-    found = np.unique(rows)
+    found = np.unique(rows)  # dispatched to the library of its argument; sorted, so that two rows tell the range
     operands = {"data": parameter.data, "touched": found}
     if not parameter.data.shape:
         raise ShapeError(report("step: touched", [f"{_label(parameter)} has no rows"], operands))
@@ -125,10 +124,12 @@ def _rows(parameter: Trainable, rows: Array) -> Array:
     if found.dtype.kind not in "iu":
         raise DTypeError(report("step: touched", [f"rows of {_label(parameter)} must be integers"], operands))
     count = parameter.data.shape[0]
-    if found[0] < 0 or found[-1] >= count:
-        fault = f"rows of {_label(parameter)} must be >= 0 and < {count}, got {int(found[0])} to {int(found[-1])}"
+    if found[0] < -count or found[-1] >= count:
+        fault = (
+            f"rows of {_label(parameter)} must be >= -{count} and < {count}, got {int(found[0])} to {int(found[-1])}"
+        )
         raise IndexRangeError(report("step: touched", [fault], operands))
-    return found
+    return np.unique(found.astype(np.intp) % count) if found[0] < 0 else found
 
 
 def _label(parameter: Trainable) -> str:

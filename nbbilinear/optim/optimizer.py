@@ -70,7 +70,7 @@ class Optimizer(ABC):
         ShapeError, DTypeError
             A gradient or the state does not fit its parameter, or rows are not integers.
         IndexRangeError
-            A row is negative or beyond the parameter.
+            A row is beyond the parameter. Negative ones count from the end.
 
         Notes
         -----

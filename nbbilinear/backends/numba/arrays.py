@@ -24,7 +24,9 @@ def prepare(array: np.ndarray) -> np.ndarray:
 
     Kernels never write to an input, so an alias of read-only memory stays as it was.
     """
-    flags = array.flags
-    if not (flags.c_contiguous and flags.aligned and array.dtype.isnative):
-        return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "W"])
-    return array if flags.writeable else np.asarray(_Memory(array))
+    flags, native = array.flags, array.dtype.isnative
+    if flags.carray and native:
+        return array
+    if flags.c_contiguous and flags.aligned and native:
+        return np.asarray(_Memory(array))
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "W"])

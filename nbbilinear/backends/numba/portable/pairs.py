@@ -19,7 +19,7 @@ def forward(
 ) -> None:
     """out[s,n,m,k] = bias[k] + sum_i x1[s,n,i] t[s,m,k,i]."""
     rows2, (_, rows1, in1), k_i = x2.shape[0] * x2.shape[1], x1.shape, weight.shape[1] * weight.shape[2]
-    bias = absent(out, 2) if bias is None else bias
+    bias = absent(out.dtype, 2) if bias is None else bias
     step = len(workspace) // k_i
     chunk = parallel.chunk_size(step, 2 * k_i * (x2.shape[2] + rows1))
     for first in range(0, rows2, step):
@@ -46,7 +46,7 @@ def backward(
             each = parallel.chunk_size(shared * rows1, 2 * k_i * min(count, x2.shape[1]))
             parallel.run(_backward_x1, (grad_output, t, dx1, first, add), shared * rows1, each)
         if dx2 is not None or dweight is not None:
-            wanted = absent(x2, 3) if dx2 is None else dx2
+            wanted = absent(x2.dtype, 3) if dx2 is None else dx2
             parallel.run(_backward_x2, (grad_output, x1, weight, used, t, wanted, first, accumulate), count, chunk)
         if dweight is not None:
             each = parallel.chunk_size(k_i, 2 * count * x2.shape[2])
