@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import ConfigError
 
@@ -66,7 +66,8 @@ def config(
     1
     """
     given = {"backend": backend, "threads": threads, "precision": precision, "batch_invariant": batch_invariant}
-    changed = _checked(current()._replace(**{name: v for name, v in given.items() if v is not None}), "config")
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    changed = _checked(current()._replace(**changes), "config")
     token = _settings.set(changed)
     try:
         yield changed

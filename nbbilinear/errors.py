@@ -40,9 +40,9 @@ def report(title: str, faults: Iterable[str], operands: Mapping[str, Any]) -> st
     """Title, every fault on a line, then every operand with shape and dtype.
 
     >>> import numpy as np
-    >>> print(report("bilinear: operands do not fit", ["x1 has 2 features, weight expects in1=3"], {"x1": np.ones((7, 2))}))
+    >>> print(report("bilinear: operands do not fit", ["weight expects in1=3"], {"x1": np.ones((7, 2))}))
     bilinear: operands do not fit
-      - x1 has 2 features, weight expects in1=3
+      - weight expects in1=3
       x1          (7, 2)               float64
     """
     lines = [title, *(f"  - {fault}" for fault in faults)]

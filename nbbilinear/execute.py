@@ -87,10 +87,12 @@ def backward(
         return
     which = _chosen_weights(problem, weight, index) if problem.selected else None
     for place in np.ndindex(*axes.sizes(axes.split)):
-        here = [_at(a, axes, axes.split, place) for a in (g, x1, x2, gradients.x1, gradients.x2)]
+        g_here, x1_here, x2_here, dx1, dx2 = (
+            _at(a, axes, axes.split, place) for a in (g, x1, x2, gradients.x1, gradients.x2)
+        )
         rows = None if which is None else _weight_of_rows(choice, which, place)
-        wanted = gradients._replace(x1=here[3], x2=here[4])
-        _backward(choice, *here[:3], weight, rows, wanted, workspace, accumulate or bool(axes.split))
+        wanted = gradients._replace(x1=dx1, x2=dx2)
+        _backward(choice, g_here, x1_here, x2_here, weight, rows, wanted, workspace, accumulate or bool(axes.split))
 
 
 def _forward(
@@ -158,7 +160,7 @@ def _stacked(weight: Array, choice: Choice) -> Array:
     return _turned(weight, choice).reshape(choice.layout.weight)
 
 
-def _at(array: Array | None, axes: Axes, some: Shape, place: Shape) -> Array | None:
+def _at(array: Array, axes: Axes, some: Shape, place: Shape) -> Array:
     """The slice of an array (..., features) at ``place`` along ``some`` leading axes, all axes kept."""
     if array is None or not some:
         return array

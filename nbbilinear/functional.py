@@ -14,6 +14,8 @@ from .outputs import to_fill
 from .plan import Plan, plan_for
 from .problem import state
 
+__all__ = ["BilinearGrads", "bilinear", "bilinear_backward", "plan"]
+
 Array = Any
 
 
@@ -51,7 +53,7 @@ def bilinear(
     Returns
     -------
     (..., out) array
-        Of the operands' promoted dtype and kind. float32 and float64 are computed in their own precision, integers wrap.
+        Of the operands' promoted dtype and kind. Floats are computed in their own precision, integers wrap.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def bilinear(
 
     Notes
     -----
-    ``2 * rows * out * in1 * in2`` flop for rows in pairs; a few MB of workspace whatever the sizes. ``print(plan(...))``
+    ``2 * rows * out * in1 * in2`` flop for paired rows; a few MB of workspace whatever the sizes. ``print(plan(...))``
     tells both for a call. Operands that are not contiguous in the order the kernel needs are copied once.
     Source: ``torch.nn.functional.bilinear`` (same weight layout), which has none of broadcasting, index, and out.
 
@@ -147,10 +149,12 @@ def bilinear_backward(
     execute.backward(chosen, g, *operands, given.index, gradients, chosen.scratch(), accumulate)
     if given.give_back is None:
         return gradients
-    return BilinearGrads(*(
-        None if filled is None else given.give_back(filled) if asked is None else asked
-        for filled, asked in zip(gradients, out or BilinearGrads(), strict=True)
-    ))
+    return BilinearGrads(
+        *(
+            None if filled is None else given.give_back(filled) if asked is None else asked
+            for filled, asked in zip(gradients, out or BilinearGrads(), strict=True)
+        )
+    )
 
 
 def plan(
@@ -190,10 +194,11 @@ def plan(
     True
     """
     named = {"x1": x1, "x2": x2, "weight": weight, "bias": bias}
-    arrays = as_arrays("plan", {name: np.empty(a, dtype or np.float32) if isinstance(a, tuple) else a for name, a in named.items()})[0]
-    index = np.empty(index, np.int64) if isinstance(index, tuple) else as_index("plan", index)
+    blank = {name: _blank(a, dtype or np.float32) if isinstance(a, tuple) else a for name, a in named.items()}
+    arrays = as_arrays("plan", blank)[0]
+    chosen = as_index("plan", _blank(index, np.int64) if isinstance(index, tuple) else index)
     promoted = common_dtype("plan", arrays)
-    given = Operands(*arrays.values(), index, promoted, None, uniform=False)
+    given = Operands(**arrays, index=chosen, dtype=promoted, give_back=None, uniform=False)
     return plan_for(given.signature(_wanted(None, given) if backward else ()), backend)
 
 
@@ -208,6 +213,11 @@ def collapse(given: Operands) -> tuple[Operands, Shape | None]:
     lead_weight = given.weight.shape[:-3] if given.index is None else given.index.shape
     lead = np.broadcast_shapes(given.x1.shape[:-1], given.x2.shape[:-1], lead_weight)
     return given._replace(x1=x1, x2=x2), lead
+
+
+def _blank(shape: Shape, dtype: Any) -> Array:
+    """An array of any shape that takes no memory."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def _once(array: Array) -> Array:
@@ -227,9 +237,15 @@ def _wanted(wrt: Iterable[str] | None, given: Operands) -> tuple[str, ...]:
         absent = sorted(name for name in asked if operands.get(name) is None)
         if absent:
             known = ", ".join(name for name, a in operands.items() if a is not None)
-            raise ConfigError(f"bilinear_backward: wrt names {', '.join(map(repr, absent))}, but the operands are {known}")
+            raise ConfigError(
+                f"bilinear_backward: wrt names {', '.join(map(repr, absent))}, but the operands are {known}"
+            )
         wanted = tuple(name for name in operands if name in asked)
-    integers = [f"{name} has dtype {operands[name].dtype}; integers have no gradients" for name in wanted if operands[name].dtype.kind != "f"]
+    integers = [
+        f"{name} has dtype {operands[name].dtype}; integers have no gradients"
+        for name in wanted
+        if operands[name].dtype.kind != "f"
+    ]
     if integers:
         raise DTypeError(report("bilinear_backward: cannot differentiate", integers, operands))
     return wanted
@@ -251,7 +267,9 @@ def _to_fill(
     offered = (out or BilinearGrads())._asdict()
     lacking = [name for name in wanted if accumulate and offered[name] is None]
     if lacking:
-        raise ConfigError(f"bilinear_backward: accumulate=True needs arrays to add to, out has none for {', '.join(lacking)}")
+        raise ConfigError(
+            f"bilinear_backward: accumulate=True needs arrays to add to, out has none for {', '.join(lacking)}"
+        )
     operands = given.named()
     inputs = {"grad_output": g, **operands}
     filled: dict[str, Array] = {}

@@ -79,9 +79,9 @@ class Loan(NamedTuple):
 
 
 def lend(array: Array, view: Array, shape: Shape, dtype: np.dtype[Any], any_strides: bool, add: bool) -> Loan:
-    """Return ``array``, of which ``view`` has the kernel's order, in ``shape`` and ``dtype``; other memory if it cannot be.
+    """Return ``array``, of which ``view`` has the kernel's order, in ``shape`` and ``dtype``; else other memory.
 
-    Other memory holds zeros where the kernel is going to add.
+    That holds zeros where the kernel is going to add.
     """
     if array.dtype == dtype and array.flags.aligned:
         merged = view.reshape(shape)

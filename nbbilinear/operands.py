@@ -31,7 +31,7 @@ class Operands(NamedTuple):
     x2: Array
     weight: Array
     bias: Array | None
-    index: Array | None
+    index: Array | None  # type: ignore[assignment]  # hides tuple.index
     dtype: np.dtype[Any]
     give_back: Callable[[Array], Array] | None
     uniform: bool
@@ -40,10 +40,10 @@ class Operands(NamedTuple):
         """The operands in the dtype to compute in."""
         if self.uniform:
             return self
-        arrays = (None if a is None else a.astype(self.dtype, copy=False) for a in self[:4])
-        return Operands(*arrays, *self[4:])
+        cast = {name: a.astype(self.dtype, copy=False) for name, a in self.named().items() if a is not None}
+        return self._replace(**cast | {"index": self.index, "uniform": True})
 
-    def named(self) -> dict[str, Array | None]:
+    def named(self) -> dict[str, Array]:
         """The operands by name."""
         return dict(zip(self._fields[:5], self[:5], strict=True))
 
@@ -68,15 +68,12 @@ def take(verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, ind
         and index is None
     ):
         return Operands(x1, x2, weight, bias, None, dtype, None, True)
-    given = {"x1": x1, "x2": x2, "weight": weight, "bias": bias}
-    arrays, give_back = as_arrays(verb, given)
+    arrays, give_back = as_arrays(verb, {"x1": x1, "x2": x2, "weight": weight, "bias": bias})
     dtype = common_dtype(verb, arrays)
-    return Operands(*arrays.values(), as_index(verb, index), dtype, give_back, uniform=False)
+    return Operands(**arrays, index=as_index(verb, index), dtype=dtype, give_back=give_back, uniform=False)
 
 
-def as_arrays(
-    verb: str, given: Mapping[str, Any]
-) -> tuple[dict[str, Array | None], Callable[[Array], Array] | None]:
+def as_arrays(verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Array], Callable[[Array], Array] | None]:
     """Every operand as a plain ndarray (None stays None), and the way back to the caller's kind."""
     kinds = {name: _foreign_kind(name, value, verb) for name, value in given.items() if value is not None}
     foreign = sorted({kind for kind in kinds.values() if kind})
@@ -92,7 +89,7 @@ def as_arrays(
     return arrays, None if example is None else _way_back(example)
 
 
-def common_dtype(verb: str, arrays: Mapping[str, Array | None]) -> np.dtype[Any]:
+def common_dtype(verb: str, arrays: Mapping[str, Array]) -> np.dtype[Any]:
     """The dtype NumPy promotes the operands to; DTypeError unless all are numbers that can be computed with."""
     faults = [
         f"{name} has dtype {a.dtype}; {_LATER if a.dtype.kind in 'fcV' else 'expected float32, float64 or integers'}"
@@ -112,7 +109,9 @@ def as_index(verb: str, index: Any) -> Array | None:
     if found.size == 0 and not isinstance(index, np.ndarray):
         return found.astype(np.int64)  # an empty list has no dtype of its own
     if found.dtype.kind not in "iu":
-        raise DTypeError(report(f"{verb}: index must be integers", [f"index has dtype {found.dtype}"], {"index": found}))
+        raise DTypeError(
+            report(f"{verb}: index must be integers", [f"index has dtype {found.dtype}"], {"index": found})
+        )
     return found.astype(np.int64, copy=False)
 
 
@@ -124,18 +123,23 @@ def _foreign_kind(name: str, value: Any, verb: str) -> str | None:
     """The library an array belongs to; None for NumPy's own and for plain Python sequences."""
     if isinstance(value, (np.matrix, np.ma.MaskedArray)):
         what = "np.matrix" if isinstance(value, np.matrix) else "a masked array"
-        raise DTypeError(f"{verb}: {name} is {what}, whose meaning would be lost: pass np.asarray({name}) if that is meant")
+        raise DTypeError(
+            f"{verb}: {name} is {what}, whose meaning would be lost: pass np.asarray({name}) if that is meant"
+        )
     if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "__dlpack__"):
         library = type(value).__module__.partition(".")[0]
         if library == "dask":
             raise BackendError(f"{verb}: {name} is a lazy dask array: call {name}.compute() or map_blocks over it")
         if hasattr(value, "__cuda_array_interface__"):
-            raise BackendError(f"{verb}: {name} is a {library} array on a CUDA device, and no backend here computes there")
+            raise BackendError(
+                f"{verb}: {name} is a {library} array on a CUDA device, and no backend here computes there"
+            )
         return None
     return type(value).__module__.partition(".")[0]
 
 
 def _as_array(verb: str, name: str, value: Any, kind: str | None) -> Array:
+    """``value`` as a plain ndarray on the same memory where it has one."""
     if kind is None:
         try:
             return np.asarray(value)
@@ -147,7 +151,9 @@ def _as_array(verb: str, name: str, value: Any, kind: str | None) -> Array:
             "and put gradients in place with bilinear_backward"
         )
     if value.__dlpack_device__()[0] not in _DLPACK_CPU:
-        raise BackendError(f"{verb}: {name} is a {kind} array on another device than the CPU, and no backend here computes there")
+        raise BackendError(
+            f"{verb}: {name} is a {kind} array on another device than the CPU, and no backend here computes there"
+        )
     try:
         return np.from_dlpack(value)
     except (BufferError, RuntimeError, TypeError) as refused:

@@ -12,9 +12,7 @@ from .operands import as_arrays
 Array = Any
 
 
-def to_fill(
-    verb: str, name: str, out: Any, shape: Shape, dtype: np.dtype[Any], inputs: Mapping[str, Array | None]
-) -> Array:
+def to_fill(verb: str, name: str, out: Any, shape: Shape, dtype: np.dtype[Any], inputs: Mapping[str, Array]) -> Array:
     """``out`` as a writable ndarray of this shape and dtype that shares no memory with an input."""
     array = as_arrays(verb, {name: out})[0][name]
     faults: list[str] = []
@@ -30,16 +28,20 @@ def to_fill(
     elif _overlaps_itself(array):
         faults = [f"{name} has elements that share memory: pass a plain array, such as np.empty({shape})"]
     else:
-        faults = [f"{name} shares memory with {other}: pass other memory" for other, a in inputs.items() if overlap(array, a)]
+        faults = [
+            f"{name} shares memory with {other}: pass other memory" for other, a in inputs.items() if overlap(array, a)
+        ]
     if faults:
         raise kind(report(f"{verb}: cannot fill {name}", faults, {**inputs, name: array}))
     return array
 
 
-def overlap(one: Array, other: Array | None) -> bool:
+def overlap(one: Array, other: Array) -> bool:
     """Whether two arrays have an element in common."""
     return other is not None and np.may_share_memory(one, other) and np.shares_memory(one, other)
 
 
 def _overlaps_itself(array: Array) -> bool:
-    return array.size > 0 and any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+    return array.size > 0 and any(
+        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
+    )

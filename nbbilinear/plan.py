@@ -100,8 +100,8 @@ class Plan(NamedTuple):
         problem, axes = self.chosen.problem, self.chosen.problem.axes
         lines = [
             f"{problem.structure}: shared {problem.shared} x rows1 {problem.rows1} x rows2 {problem.rows2}, "
-            f"in1 {problem.in1}, in2 {problem.in2}, out {problem.out_features}, weights {problem.weights}, {problem.dtype}"
-            + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
+            f"in1 {problem.in1}, in2 {problem.in2}, out {problem.out_features}, weights {problem.weights}, "
+            f"{problem.dtype}" + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
             f"{self.flop:,} flop, {self.workspace_bytes:,} bytes of workspace",
         ]
         if axes.split:
@@ -125,7 +125,9 @@ def _plan(signature: Signature, name: str | None, settings: Config) -> Plan:
     problem = state(signature)
     name = name or settings.backend
     if settings.precision != "float32":
-        raise BackendError(f"precision {settings.precision!r} needs matrix hardware; the backends here have 'float32' only")
+        raise BackendError(
+            f"precision {settings.precision!r} needs matrix hardware; the backends here have 'float32' only"
+        )
     choices = sorted(_choices(problem, name, settings.batch_invariant), key=lambda choice: choice.seconds)
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""

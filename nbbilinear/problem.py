@@ -16,7 +16,7 @@ class Signature(NamedTuple):
     x2: Shape
     weight: Shape
     bias: Shape | None
-    index: Shape | None
+    index: Shape | None  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     dtype: np.dtype
     wrt: tuple[str, ...] = ()
     lead: Shape | None = None  # given where stride-0 axes of the operands were collapsed
@@ -145,7 +145,9 @@ def _check_bias(signature: Signature, out_shape: Shape, out_axis: bool) -> None:
     if signature.index is not None:
         expected = weight[:-2]
         if bias != expected:
-            raise ShapeError(_message(signature, [f"with index, bias must have shape {expected}, one per weight, got {bias}"]))
+            raise ShapeError(
+                _message(signature, [f"with index, bias must have shape {expected}, one per weight, got {bias}"])
+            )
         return
     fits = len(bias) <= len(out_shape) and all(
         own in (1, size) for own, size in zip(reversed(bias), reversed(out_shape), strict=False)

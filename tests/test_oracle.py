@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 import numpy as np
-
 import oracle
 
 
@@ -18,7 +17,12 @@ def test_the_worked_example():
 
 def test_broadcast_axes_are_summed_and_terms_counted():
     rng = np.random.default_rng(0)
-    x1, x2, weight, bias = rng.normal(size=(2, 1, 3)), rng.normal(size=(4, 2)), rng.normal(size=(5, 3, 2)), rng.normal(size=5)
+    x1, x2, weight, bias = (
+        rng.normal(size=(2, 1, 3)),
+        rng.normal(size=(4, 2)),
+        rng.normal(size=(5, 3, 2)),
+        rng.normal(size=5),
+    )
     g = rng.normal(size=(2, 4, 5))
     found = oracle.faces(x1, x2, weight, bias, grad_output=g)
     np.testing.assert_allclose(found["y"].value, np.einsum("nui,kij,mj->nmk", x1, weight, x2) + bias, rtol=1e-13)
@@ -32,8 +36,6 @@ def test_the_bound_covers_the_oracle_and_little_more():
     rng = np.random.default_rng(1)
     x1, x2, weight = rng.normal(size=(1, 5)), rng.normal(size=(1, 7)), rng.normal(size=(1, 5, 7))
     found = oracle.faces(x1, x2, weight)["y"]
-    exact = sum(
-        Fraction(x1[0, i]) * Fraction(weight[0, i, j]) * Fraction(x2[0, j]) for i in range(5) for j in range(7)
-    )
+    exact = sum(Fraction(x1[0, i]) * Fraction(weight[0, i, j]) * Fraction(x2[0, j]) for i in range(5) for j in range(7))
     assert abs(Fraction(found.value[0, 0]) - exact) <= Fraction(found.bound("float64")[0, 0])
     assert found.bound("float64")[0, 0] < 1e-14 * found.magnitude[0, 0]

@@ -39,7 +39,9 @@ def backward_rows(
             dbias[w] += xp.einsum("bk->k", g)
 
 
-def forward_pairs(xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, which: Array, out: Array, _: Array) -> None:
+def forward_pairs(
+    xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, which: Array, out: Array, _: Array
+) -> None:
     """out[s,n,m,k] = sum_ij x1[s,n,i] W[k,i,j] x2[s,m,j] + bias[k]."""
     rows2 = x2.shape[1]
     for s in range(len(x2)):
@@ -81,7 +83,9 @@ def _work(problem: Problem) -> Work:
     return Work(flop=3 * faces * terms, bytes=0, calls=faces * (problem.weights if problem.selected else 1))
 
 
-def kernels(backend: str, bind: Callable[[Callable[..., None]], Callable[..., None]], speed: Speed) -> tuple[KernelSet, ...]:
+def kernels(
+    backend: str, bind: Callable[[Callable[..., None]], Callable[..., None]], speed: Speed
+) -> tuple[KernelSet, ...]:
     """The definition as kernel sets of ``backend``; ``bind`` gives a function its array module."""
     return tuple(
         KernelSet(f"{backend}/einsum", structure, bind(forward), bind(backward), _work, nothing, speed, False)

@@ -1,6 +1,7 @@
 """Rows by the weight they use, so that a weight is read where it lies and never gathered."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 Array = Any
@@ -23,5 +24,5 @@ def groups(xp: Any, which: Array | None, count: int, first: int = 0) -> Iterator
     arranged = here[order]
     edges = [0, *(int(e) + 1 for e in xp.flatnonzero(xp.diff(arranged))), count]
     in_place = bool((order[1:] > order[:-1]).all())
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         yield slice(start, stop) if in_place else order[start:stop], int(arranged[start])

@@ -14,6 +14,9 @@ from ..errors import CheckpointError
 
 Array = Any
 
+# What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
+_DAMAGE = (zipfile.BadZipFile, EOFError, KeyError, OSError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError)
+
 
 def write(path: str | Path, arrays: Mapping[str, Array]) -> None:
     """Write named arrays to ``path``; whoever reads it finds the old file or the new one, never a part.
@@ -59,8 +62,7 @@ def read(path: str | Path, names: Iterable[str]) -> dict[str, Array]:
                 stored = (
                     {name: _array(archive, found[name], size) for name in found} if sorted(found) == expected else {}
                 )
-        # What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
-        except (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, SyntaxError, TypeError, ValueError) as error:
+        except _DAMAGE as error:
             raise CheckpointError(f"{path}: no model can be read from this file ({error})") from error
     if not stored:
         raise CheckpointError(f"{path}: expected arrays {', '.join(expected)}, found {', '.join(sorted(found))}")

@@ -79,9 +79,9 @@ def ranks(score: Callable[[Array, Array], Array], graph: KnowledgeGraph, triples
     score : callable
         ``score(heads, relations) -> (B, N)``, both (B,); relation ``r + R`` asks ``r`` backwards, tail to head.
     graph : KnowledgeGraph
-        Its three parts together are the filter.
+        Its three parts, and ``triples``, are the filter.
     triples : (T, 3) int array
-        Triples of the graph.
+        Of the graph's entities and relations.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def ranks(score: Callable[[Array, Array], Array], graph: KnowledgeGraph, triples
     Questions are asked sorted by relation, 1024 at a time: temporaries are 1024 · N scores and marks.
     """
     entities, relations = len(graph.entities), len(graph.relations)
-    everything = questions(with_inverses(np.concatenate([graph.train, graph.valid, graph.test]), relations))
+    everything = questions(with_inverses(np.concatenate([graph.train, graph.valid, graph.test, triples]), relations))
     asked = with_inverses(triples, relations)
     order = np.argsort(asked[:, 1], kind="stable")
     found = np.empty(len(asked))

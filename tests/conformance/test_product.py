@@ -1,13 +1,13 @@
 """Every kernel, on every way the leading axes can meet, against the definition summed exactly."""
 
+import cases
 import numpy as np
+import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import cases
 import nbbilinear as nbl
-import oracle
 
 SIZE = st.sampled_from([0, 1, 2, 3, 5, 7])
 ROWS = st.sampled_from([0, 1, 2, 3])
@@ -73,7 +73,9 @@ def test_any_subset_of_gradients_added_to_what_is_there(kernel, case, wanted):
         if name in wanted:
             assert getattr(found, name) is getattr(out, name)
             error = abs(getattr(out, name) - (before[name] + exact[name].value))
-            room = exact[name].bound("float64") + 2 * np.finfo("float64").eps * (abs(before[name]) + exact[name].magnitude)
+            room = exact[name].bound("float64") + 2 * np.finfo("float64").eps * (
+                abs(before[name]) + exact[name].magnitude
+            )
             assert (error <= room).all(), name
         else:
             assert getattr(found, name) is None

@@ -10,7 +10,7 @@ from nbbilinear.errors import BackendError, CheckpointError, ConfigError, DTypeE
 from nbbilinear.layers import Bilinear, LoadReport
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("in1", [1, 4, 100])
 def test_initial_values_fill_the_interval(dtype, in1):
     layer = Bilinear(in1, 50, 40, dtype=dtype, rng=3)

@@ -8,7 +8,7 @@ Array = Any
 
 
 def matmul_into(xp: Any, left: Array, right: Array, target: Array, add: bool) -> None:
-    """target = left @ right, or target += left @ right with a temporary of at most the workspace's size."""
+    """Target = left @ right, or target += left @ right with a temporary of at most the workspace's size."""
     if not add:
         xp.matmul(left, right, out=target)
         return

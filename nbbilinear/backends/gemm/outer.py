@@ -14,7 +14,7 @@ Array = Any
 
 
 def forward(
-    xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, which: None, out: Array, workspace: Array
+    xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, _: None, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = sum_ij z[b,ij] W[k,ij] + bias[k]."""
     flat = weight[0].reshape(weight.shape[1], -1)

@@ -81,7 +81,9 @@ def work(problem: Problem) -> Work:
     gemm, contract = 2 * rows * per_row * problem.in2, 2 * rows * per_row
     passes = (not problem.wrt or "x1" in problem.wrt) + ("x2" in problem.wrt) + ("weight" in problem.wrt)
     groups_of_rows = min(problem.weights, rows) if problem.selected else 1
-    return Work(passes * (gemm + contract), 3 * passes * rows * per_row * problem.dtype.itemsize, 3 * passes * groups_of_rows)
+    return Work(
+        passes * (gemm + contract), 3 * passes * rows * per_row * problem.dtype.itemsize, 3 * passes * groups_of_rows
+    )
 
 
 def workspace(problem: Problem) -> int:

@@ -4,7 +4,6 @@ Every other layout would be compiled anew, and Numba's cache of array types mixe
 once it has met both (a byte-swapped array then passes as native, without an error).
 """
 
-from typing import Any
 
 import numpy as np
 

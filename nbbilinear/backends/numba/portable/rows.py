@@ -108,4 +108,3 @@ def work(problem: Problem) -> Work:
     faces = len({"x1", "x2", "weight"} & set(problem.wrt)) if problem.wrt else 1
     flop = 2 * rows * problem.out_features * problem.in1 * problem.in2
     return Work(faces * flop, bytes=0, calls=faces)
-

@@ -1,0 +1,115 @@
+"""The floors of the house: a module imports only from floors below its own, and big modules are seen."""
+
+import ast
+from fnmatch import fnmatchcase
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+HOUSE = Path(__file__).parents[1] / "nbbilinear"
+FLOORS = (  # bottom first; the first floor with a fitting name decides
+    ("errors", "axes"),
+    ("config", "problem"),
+    ("operands", "layout"),
+    ("outputs",),
+    ("backends.contract", "backends.grouping"),
+    ("backends.einsum", "backends.gemm.accumulate", "backends.numba.arrays", "backends.numba.parallel"),
+    ("backends.gemm.project", "backends.gemm.outer", "backends.numba.portable.compiling"),
+    ("backends.gemm.pairs", "backends.numba.portable.rows"),
+    ("backends.gemm", "backends.numba.portable.pairs"),
+    ("backends.numba.portable",),
+    ("backends.numpy", "backends.numba"),
+    ("backends",),
+    ("execute",),
+    ("plan",),
+    ("functional",),
+    ("relatives",),
+    ("layers.*", "losses", "optim.*"),
+    ("layers", "optim"),
+    ("kg.data", "kg.ranking"),
+    ("kg.*",),
+    ("kg",),
+    ("demo.*",),
+    ("demo",),
+    ("cli",),
+    ("__init__", "__main__"),
+)
+ROOMS = {  # optional and heavy libraries, and where alone they may be imported
+    "numba": ("backends.numba*",),
+    "llvmlite": ("backends.numba*", "cli*"),
+    "cupy": ("backends.cupy*", "backends.cuda*"),
+    "torch": ("adapters*",),
+    "jax": ("adapters*",),
+    "sklearn": ("adapters*",),
+    "dask": ("adapters*",),
+    "scipy": ("adapters*",),
+    "rich": ("demo*",),
+    "matplotlib": ("demo*",),
+}
+FREE_FLOORS = ("layers.*", "optim.*", "kg.*", "demo.*")  # rooms whose files may use each other, without circles
+
+
+def name(path):
+    parts = path.relative_to(HOUSE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+MODULES = {name(path): path for path in sorted(HOUSE.rglob("*.py"))}
+
+
+def floor(module):
+    for rank, names in enumerate(FLOORS):
+        if any(fnmatchcase(module, one) for one in names):
+            return rank
+    raise AssertionError(f"{module} stands on no floor: add it to FLOORS")
+
+
+def imports(path):
+    """Absolute names of what a file imports, except for type checking."""
+    package = ("nbbilinear", *path.relative_to(HOUSE).with_suffix("").parts)[:-1]
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            root = ".".join((*base, *((node.module,) if node.module else ())))
+            for alias in node.names:
+                inside = f"{root}.{alias.name}".removeprefix("nbbilinear.")
+                yield f"nbbilinear.{inside}" if inside in MODULES else root
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_every_floor_is_a_module_and_every_module_on_a_floor():
+    for module in MODULES:
+        floor(module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_come_from_lower_floors(module):
+    for target in imports(MODULES[module]):
+        if target.startswith("nbbilinear."):
+            there = target.removeprefix("nbbilinear.")
+            same_room = any(fnmatchcase(module, room) and fnmatchcase(there, room) for room in FREE_FLOORS)
+            assert floor(there) < floor(module) or same_room, f"{module} imports {there} from its own floor or above"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_libraries_stay_in_their_rooms(module):
+    for target in imports(MODULES[module]):
+        rooms = ROOMS.get(target.partition(".")[0])
+        assert rooms is None or any(fnmatchcase(module, room) for room in rooms), f"{module} imports {target}"
+
+
+def test_modules_stay_small():
+    lines = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+    assert max(lines.values()) <= 400, max(lines, key=lines.get)
+    assert median(lines.values()) <= 100
