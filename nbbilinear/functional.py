@@ -112,7 +112,7 @@ def bilinear_backward(
     out : BilinearGrads, optional
         Arrays to fill, of the operands' shapes and dtypes; None where one is to be allocated.
     accumulate : bool
-        Add to the arrays of ``out`` instead, which must then hold every wanted gradient.
+        Add to the arrays of ``out`` instead.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def bilinear_backward(
     ShapeError, DTypeError, IndexRangeError, BackendError
         As :func:`bilinear`; integers have no gradients. On an error nothing is changed.
     ConfigError
-        ``wrt`` names no operand, or ``accumulate`` lacks an array to add to.
+        ``wrt`` names what is no operand.
 
     Notes
     -----
@@ -265,18 +265,13 @@ def _to_fill(
 ) -> BilinearGrads:
     """The arrays for the wanted gradients: those of ``out``, new ones where it has none."""
     offered = (out or BilinearGrads())._asdict()
-    lacking = [name for name in wanted if accumulate and offered[name] is None]
-    if lacking:
-        raise ConfigError(
-            f"bilinear_backward: accumulate=True needs arrays to add to, out has none for {', '.join(lacking)}"
-        )
     operands = given.named()
     inputs = {"grad_output": g, **operands}
     filled: dict[str, Array] = {}
     for name in wanted:
         shape, dtype = operands[name].shape, operands[name].dtype.newbyteorder("=")
         if offered[name] is None:
-            filled[name] = np.empty(shape, dtype)
+            filled[name] = (np.zeros if accumulate else np.empty)(shape, dtype)
         else:
             filled[name] = to_fill("bilinear_backward", f"out.{name}", offered[name], shape, dtype, inputs)
             inputs |= {f"out.{name}": filled[name]}

@@ -11,11 +11,14 @@ from ..kg.data import KnowledgeGraph, load, questions, with_inverses
 from ..kg.ranking import Evaluation, evaluate
 from ..kg.rescal import Rescal
 from ..kg.training import EpochReport, Settings, batches, gradient, train
-from . import Options, files, plot, tables
+from . import files, plot, tables
 from .display import progress
+from .options import Options
 from .published import GRAPHS, Row
 from .step import Timing, compare
 from .versions import versions
+
+_SPINNER = "line"  # rich's usual one fails where the terminal knows only ASCII
 
 
 class Findings(NamedTuple):
@@ -66,7 +69,7 @@ def _find(console: Console, graph: KnowledgeGraph, options: Options) -> Findings
     )
     title = f"Link prediction on {known.title}, test part: filtered ranks of heads and tails"
     console.print(tables.results(title, own, known))
-    with console.status("") as status:
+    with console.status("", spinner=_SPINNER) as status:
         timings = compare(
             model, asked, rows, settings.smoothing, lambda name: status.update(f"compiling kernels: {name}")
         )
@@ -78,7 +81,7 @@ def _find(console: Console, graph: KnowledgeGraph, options: Options) -> Findings
 def _compile(console: Console, model: Rescal, asked: Any, rows: Any, settings: Settings) -> None:
     """One step whose gradient is thrown away: kernels are compiled before the clock of the first epoch runs."""
     begin = perf_counter()
-    with console.status("compiling kernels"):
+    with console.status("compiling kernels", spinner=_SPINNER):
         gradient(model, asked, rows, settings.smoothing)
         model.zero_grad()
     seconds = perf_counter() - begin

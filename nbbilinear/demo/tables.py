@@ -38,7 +38,7 @@ def steps(title: str, timings: Sequence[Timing]) -> RenderableType:
     explained = [
         ("speed", f"times that of {DEFINITION}, the definition"),
         ("difference", "the largest from the definition's gradients, relative to their largest value"),
-        ("first call", "with compilation, where there is any"),
+        ("first call", "with compilation, unless training had it compiled"),
     ]
     notes = _notes([*explained, *((timing.kernel, timing.reason) for timing in timings if timing.reason)])
     return Group("", Text(title, style="bold"), table, notes, "")

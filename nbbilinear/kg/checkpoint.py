@@ -15,7 +15,17 @@ from ..errors import CheckpointError
 Array = Any
 
 # What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
-_DAMAGE = (zipfile.BadZipFile, EOFError, KeyError, OSError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    EOFError,
+    KeyError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 def write(path: str | Path, arrays: Mapping[str, Array]) -> None:

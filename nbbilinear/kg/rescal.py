@@ -116,7 +116,9 @@ class Rescal(Module):
             sizes = f"entities {vectors.shape}, relations {matrices.shape}"
             raise CheckpointError(f"{path}: expected entities (N, d) and relations (2R, d, d), found {sizes}")
         if vectors.dtype != matrices.dtype or vectors.dtype not in (np.float32, np.float64):
-            raise CheckpointError(f"{path}: expected float32 or float64, both the same, found {vectors.dtype} and {matrices.dtype}")
+            raise CheckpointError(
+                f"{path}: expected float32 or float64, both the same, found {vectors.dtype} and {matrices.dtype}"
+            )
         model = cls(count, len(matrices) // 2, dim, rng=0, dtype=vectors.dtype)
         model.entities.data[...], model.relations.data[...] = vectors, matrices
         return model

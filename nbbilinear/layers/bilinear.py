@@ -74,7 +74,7 @@ class Bilinear(Module):
         in1_features: int,
         in2_features: int,
         out_features: int,
-        bias: bool = True,  # noqa: FBT001, FBT002  the fourth position, as in torch
+        bias: bool = True,
         device: str | None = None,
         dtype: Any = None,
         rng: int | np.random.Generator | None = None,
@@ -140,9 +140,10 @@ class Bilinear(Module):
         """
         x1, x2 = self._recall()
         grad_output = self._cast("grad_output", grad_output)
-        operands = BilinearGrads(x1, x2, self.weight.data, getattr(self.bias, "data", None))
-        sums = _sums(operands, self.weight.grad, getattr(self.bias, "grad", None))
-        grads = bilinear_backward(grad_output, *operands, out=sums, accumulate=sums is not None)
+        bias = getattr(self.bias, "data", None)
+        collected = BilinearGrads(weight=self.weight.grad, bias=getattr(self.bias, "grad", None))
+        add = any(grad is not None for grad in collected)
+        grads = bilinear_backward(grad_output, x1, x2, self.weight.data, bias, out=collected, accumulate=add)
         self.weight.grad = grads.weight
         if self.bias is not None:
             self.bias.grad = grads.bias
@@ -190,11 +191,3 @@ class Bilinear(Module):
     def __repr__(self) -> str:
         sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
         return f"Bilinear({sizes}, bias={self.bias is not None})"
-
-
-def _sums(operands: BilinearGrads, weight: Array | None, bias: Array | None) -> BilinearGrads | None:
-    """Arrays to add gradients to: those collected so far, else zeros; None where nothing is collected yet."""
-    if weight is None and bias is None:
-        return None
-    pairs = zip(operands, (None, None, weight, bias), strict=True)
-    return BilinearGrads(*(np.zeros_like(a) if grad is None and a is not None else grad for a, grad in pairs))

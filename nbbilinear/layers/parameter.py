@@ -73,7 +73,7 @@ class Parameter:
         """Return data and gradient in another dtype; the same arrays where they have it."""
         return self.data.astype(dtype, copy=False), None if self.grad is None else self.grad.astype(dtype, copy=False)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:  # noqa: FBT001  NumPy's protocol
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:

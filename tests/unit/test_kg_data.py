@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from nbbilinear.errors import ConfigError
 from nbbilinear.kg.data import load, names, questions, with_inverses
 
-SIZES = {"kinships": (104, 25, 8544, 1068, 1074), "umls": (135, 46, 5216, 652, 661), "nations": (14, 55, 1592, 199, 201)}
+SIZES = {
+    "kinships": (104, 25, 8544, 1068, 1074),
+    "umls": (135, 46, 5216, 652, 661),
+    "nations": (14, 55, 1592, 199, 201),
+}
 TRIPLES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 6)), min_size=1, max_size=40)
 
 

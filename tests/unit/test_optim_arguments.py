@@ -9,6 +9,8 @@ from nbbilinear.errors import ConfigError
 from nbbilinear.layers import Parameter
 from nbbilinear.optim import SGD, Adam
 
+ONE = Parameter(np.ones((8, 3)))
+
 
 @pytest.mark.parametrize(
     ("kind", "options", "name"),
@@ -23,12 +25,12 @@ from nbbilinear.optim import SGD, Adam
 )
 def test_arguments_without_meaning(kind, options, name):
     with pytest.raises(ConfigError, match=f"^{name} "):
-        kind([Parameter(np.ones((8, 3)))], **options)
+        kind([ONE], **options)
 
 
 @pytest.mark.parametrize(
     "parameters",
-    [[], [np.ones(2)], [None], 3, Parameter(np.ones((8, 3))), [Parameter(np.ones((8, 3)))] * 2],
+    [[], [np.ones(2)], [None], 3, ONE, [ONE] * 2],
     ids=lambda p: type(p).__name__,
 )
 def test_parameters_without_meaning(parameters):

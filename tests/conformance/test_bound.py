@@ -1,0 +1,40 @@
+"""Rounding stays within the computed bound on hard data, at sizes the plain oracle is too slow for."""
+
+import numpy as np
+import pytest
+
+import cases
+import nbbilinear as nbl
+
+DATA = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "wide": lambda rng, shape: rng.normal(size=shape) * 10.0 ** rng.integers(-6, 7, shape),
+    "positive": lambda rng, shape: rng.random(shape),
+    "cancelling": lambda rng, shape: rng.choice([-1.0, 1.0], shape) * (1 + 1e-6 * rng.random(shape)),
+}
+SUBSCRIPTS = {"y": ("a,w,c", "bi,bkij,bj->bk"), "x1": ("g,w,c", "bk,bkij,bj->bi"), "x2": ("g,w,a", "bk,bkij,bi->bj"),
+              "weight": ("g,a,c", "bk,bi,bj->kij")}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", cases.kernels())
+@pytest.mark.parametrize(("in1", "in2"), [(4, 5), (64, 67), (150, 31)])
+def test_paired_rows(kernel, dtype, data, in1, in2):
+    rng = np.random.default_rng(11)
+    b, k = 6, 3
+    a, c, w, g = (DATA[data](rng, shape).astype(dtype) for shape in ((b, in1), (b, in2), (k, in1, in2), (b, k)))
+    found = {"y": nbl.bilinear(a, c, w, backend=kernel)} | nbl.bilinear_backward(g, a, c, w, backend=kernel)._asdict()
+    terms = {"y": in1 * in2, "x1": k * in2, "x2": k * in1, "weight": b}
+    wide = np.float64 if dtype == "float32" else np.longdouble
+    for name, (which, subscripts) in SUBSCRIPTS.items():
+        if name == "weight":
+            stack = {"a": a, "c": c, "g": g}
+        else:
+            stack = {"a": a, "c": c, "g": g, "w": np.broadcast_to(w, (b, *w.shape))}
+        exact = [stack[letter].astype(wide) for letter in which.split(",")]
+        value, magnitude = np.einsum(subscripts, *exact), np.einsum(subscripts, *map(abs, exact))
+        n = (terms[name] + 3) * np.finfo(dtype).eps / 2
+        assert (abs(found[name] - value) <= n / (1 - n) * magnitude + 1e3 * np.finfo(dtype).smallest_subnormal).all(), (
+            name
+        )
