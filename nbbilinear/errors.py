@@ -12,6 +12,14 @@ class ShapeError(BilinearError, ValueError):
     """Sizes of the operands disagree."""
 
 
+class MisfitError(ShapeError):
+    """Faults of shapes alone, for the door to report with the operands that have them."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
 class DTypeError(BilinearError, TypeError):
     """An operand's element type, or the kind of object it is, cannot be used."""
 

@@ -103,7 +103,7 @@ def _forward(
     first, second = (x2, x1) if problem.axes.mirrored else (x1, x2)
     loan = Loan(y, None)
     if y.shape != layout.y.shape or layout.y.order is not None or not y.flags.carray:
-        loan = lend(y, layout.y.view(y), layout.y.shape, problem.dtype, choice.backend.strided_out, add=False)
+        loan = lend(y, layout.y.view(y), layout.y.shape, problem.dtype, any_strides=True, add=False)
     choice.kernel.forward(
         prepare(layout.first.merged(first)),
         prepare(layout.second.merged(second)),
@@ -137,7 +137,7 @@ def _backward(
         loan(wanted.bias, wanted.bias, (problem.weights if problem.selected else 1, problem.out_features)),
     )
     choice.kernel.backward(
-        prepare(layout.y.merged(g)),
+        choice.backend.prepare_strided(layout.y.merged(g)),
         prepare(layout.first.merged(first)),
         prepare(layout.second.merged(second)),
         prepare(_stacked(weight, choice)),

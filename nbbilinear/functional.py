@@ -12,7 +12,6 @@ from .execute import BilinearGrads
 from .operands import Operands, as_arrays, as_index, common_dtype, take
 from .outputs import to_fill
 from .plan import Plan, plan_for
-from .problem import state
 
 __all__ = ["BilinearGrads", "bilinear", "bilinear_backward", "plan"]
 
@@ -80,8 +79,9 @@ def bilinear(
     array([[145.]])
     """
     given = take("bilinear", x1, x2, weight, bias, index)
-    arranged, lead = collapse(given.cast())
-    return plan_for(arranged.signature((), lead), backend).fill(arranged, given, out, None)
+    arranged, lead = _collapse(given)
+    plan = plan_for("bilinear", arranged, lead=lead, backend=backend)
+    return plan.fill(arranged.cast(), given, out, None)
 
 
 def bilinear_backward(
@@ -142,7 +142,7 @@ def bilinear_backward(
     given = take("bilinear_backward", x1, x2, weight, bias, index)
     wanted = _wanted(wrt, given)
     planned = given if "bias" in wanted else given._replace(bias=None)
-    chosen = plan_for(planned.signature(wanted), backend).chosen
+    chosen = plan_for("bilinear_backward", planned, wanted, backend=backend).chosen
     g = _grad_output(grad_output, chosen.problem.out_shape, given)
     gradients = _to_fill(out, wanted, given, accumulate, g)
     operands = given.cast()[:3]
@@ -199,19 +199,21 @@ def plan(
     chosen = as_index("plan", _blank(index, np.int64) if isinstance(index, tuple) else index)
     promoted = common_dtype("plan", arrays)
     given = Operands(**arrays, index=chosen, dtype=promoted, give_back=None, uniform=False)
-    return plan_for(given.signature(_wanted(None, given) if backward else ()), backend)
+    return plan_for("plan", given, _wanted(None, given) if backward else (), backend=backend)
 
 
-def collapse(given: Operands) -> tuple[Operands, Shape | None]:
+def _collapse(given: Operands) -> tuple[Operands, Shape | None]:
     """Take one of every run of repeated rows (stride 0), and the leading shape that they stood for."""
     if given.x1.flags.c_contiguous and given.x2.flags.c_contiguous:
         return given, None
     x1, x2 = _once(given.x1), _once(given.x2)
     if x1 is given.x1 and x2 is given.x2:
         return given, None
-    state(given.signature())  # the shapes as given must fit
     lead_weight = given.weight.shape[:-3] if given.index is None else given.index.shape
-    lead = np.broadcast_shapes(given.x1.shape[:-1], given.x2.shape[:-1], lead_weight)
+    try:
+        lead = np.broadcast_shapes(given.x1.shape[:-1], given.x2.shape[:-1], lead_weight)
+    except ValueError:
+        return given, None  # for the plan to refuse, with the shapes as they were given
     return given._replace(x1=x1, x2=x2), lead
 
 

@@ -5,9 +5,10 @@ from math import inf
 from typing import Any, NamedTuple
 
 from . import backends, execute
+from .axes import Shape
 from .backends.contract import KernelSet
 from .config import Config, current
-from .errors import BackendError, ConfigError, ShapeError, report
+from .errors import BackendError, ConfigError, MisfitError, ShapeError, report
 from .execute import Choice
 from .layout import lay_out
 from .operands import Operands, take
@@ -115,9 +116,14 @@ class Plan(NamedTuple):
         return "\n".join(lines)
 
 
-def plan_for(signature: Signature, backend: str | None) -> Plan:
-    """Return the plan for a call, under the settings in force."""
-    return _plan(signature, backend, current())
+def plan_for(
+    verb: str, given: Operands, wrt: tuple[str, ...] = (), lead: Shape | None = None, backend: str | None = None
+) -> Plan:
+    """Return the plan for a call of ``verb``, under the settings in force."""
+    try:
+        return _plan(given.signature(wrt, lead), backend, current())
+    except MisfitError as misfit:
+        raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, given.named())) from None
 
 
 @lru_cache(maxsize=1024)

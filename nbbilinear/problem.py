@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .axes import Axes, Shape, sort_axes
-from .errors import ShapeError, report
+from .errors import MisfitError
 
 
 class Signature(NamedTuple):
@@ -73,7 +73,7 @@ class Problem(NamedTuple):
 
 
 def state(signature: Signature) -> Problem:
-    """State the problem; raise ShapeError where the shapes do not fit."""
+    """State the problem; raise MisfitError where the shapes do not fit."""
     weight, index = signature.weight, signature.index
     _check(signature)
     in1, in2 = weight[-2:]
@@ -135,7 +135,7 @@ def _check(signature: Signature) -> None:
                 f"leading axes do not broadcast: {shapes}; for every row of x1 with every row of x2 use bilinear_pairs"
             )
     if faults:
-        raise ShapeError(_message(signature, faults))
+        raise MisfitError(*faults)
 
 
 def _check_bias(signature: Signature, out_shape: Shape, out_axis: bool) -> None:
@@ -145,26 +145,12 @@ def _check_bias(signature: Signature, out_shape: Shape, out_axis: bool) -> None:
     if signature.index is not None:
         expected = weight[:-2]
         if bias != expected:
-            raise ShapeError(
-                _message(signature, [f"with index, bias must have shape {expected}, one per weight, got {bias}"])
-            )
+            raise MisfitError(f"with index, bias must have shape {expected}, one per weight, got {bias}")
         return
     fits = len(bias) <= len(out_shape) and all(
         own in (1, size) for own, size in zip(reversed(bias), reversed(out_shape), strict=False)
     )
     if out_axis and (not bias or bias[-1] != weight[-3]):
-        raise ShapeError(_message(signature, [f"bias must end in out_features={weight[-3]}, got shape {bias}"]))
+        raise MisfitError(f"bias must end in out_features={weight[-3]}, got shape {bias}")
     if not fits:
-        raise ShapeError(_message(signature, [f"bias of shape {bias} does not broadcast to y of shape {out_shape}"]))
-
-
-class _Described(NamedTuple):
-    shape: Shape
-    dtype: object
-
-
-def _message(signature: Signature, faults: list[str]) -> str:
-    shapes = {name: getattr(signature, name) for name in ("x1", "x2", "weight", "bias", "index")}
-    dtypes = dict.fromkeys(shapes, signature.dtype) | {"index": np.dtype(np.int64)}
-    described = {name: _Described(shape, dtypes[name]) for name, shape in shapes.items() if shape is not None}
-    return report("bilinear: operands do not fit", faults, described)
+        raise MisfitError(f"bias of shape {bias} does not broadcast to y of shape {out_shape}")

@@ -76,16 +76,17 @@ class KernelSet(NamedTuple):
 
 
 class Backend(NamedTuple):
-    """A place to compute. ``prepare`` makes an operand fit for the kernels, without a copy where it can.
+    """A place to compute.
 
-    ``strided_out``: kernels write through any strides; otherwise outputs are contiguous.
+    ``prepare`` makes an operand fit for the kernels, without a copy where it can; ``prepare_strided`` does so for y and
+    its gradient, which kernels take in any strides, since x1 and x2 may be exchanged.
     """
 
     name: str
     kernels: tuple[KernelSet, ...]
     prepare: Callable[[Array], Array]
+    prepare_strided: Callable[[Array], Array]
     empty: Callable[..., Array]
-    strided_out: bool
 
 
 def block_rows(problem: Problem, elements_per_row: int, rows: int) -> int:

@@ -35,7 +35,7 @@ def progress(console: Console, title: str, epochs: int) -> Iterator[Callable[[Ep
 
 
 def _line(console: Console, report: EpochReport, epochs: int) -> None:
-    if report.valid:
+    if report.valid and (report.epoch % max(1, epochs // 16) == 0 or report.epoch in (1, epochs)):
         speed = f"{report.triples_per_second:,.0f} triples/s"
         count = f"epoch {report.epoch:>{len(str(epochs))}}/{epochs}"
         console.print(f"  {count}   loss {report.loss:.3f}   validation MRR {report.valid.mrr:.3f}   {speed}")
@@ -72,5 +72,5 @@ def _curve(console: Console, values: list[float]) -> Text:
     if console.options.ascii_only or len(values) < 2:
         return Text()
     low, span = min(values), max(max(values) - min(values), 1e-9)
-    columns = "".join(_BLOCKS[round((value - low) / span * 7)] for value in values[-40:])
+    columns = "".join(_BLOCKS[round((value - low) / span * 7)] for value in values[:: -(-len(values) // 40)])
     return Text(f"\n{columns}  validation MRR, {low:.3f} to {max(values):.3f}", style="cyan")

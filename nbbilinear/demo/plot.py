@@ -40,9 +40,7 @@ def _ranks(axes: Any, reports: Sequence[EpochReport], published: Row, test_mrr: 
     ranked = [(report.epoch, report.valid.mrr) for report in reports if report.valid]
     epochs, values = zip(*ranked, strict=True)
     mrr = published.metrics.mrr
-    axes.plot(
-        epochs, values, color=_RANK, linewidth=2, marker="o", markersize=3.5, label=f"validation {values[-1]:.3f}"
-    )
+    axes.plot(epochs, values, color=_RANK, linewidth=2, marker=_alone(ranked), label=f"validation {values[-1]:.3f}")
     test = {"marker": "D", "markersize": 7, "linestyle": "none", "clip_on": False, "zorder": 3}
     axes.plot(epochs[-1], test_mrr, color=_TEST, label=f"test {test_mrr:.3f}", **test)
     axes.axhline(
@@ -56,7 +54,7 @@ def _panel(axes: Any, title: str, epochs: int) -> None:
     axes.set_title(title, loc="left", color=_INK, fontsize=11)
     axes.set_xlabel("epoch", color=_INK)
     axes.set_xlim(0, epochs)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.tick_params(colors=_INK, length=0)
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -65,6 +63,6 @@ def _panel(axes: Any, title: str, epochs: int) -> None:
     axes.spines["bottom"].set_color(_FAINT)
 
 
-def _alone(reports: Sequence[EpochReport]) -> str:
+def _alone(points: Sequence[Any]) -> str:
     """A single epoch is a point: a line through it would be invisible."""
-    return "o" if len(reports) == 1 else ""
+    return "o" if len(points) == 1 else ""

@@ -49,7 +49,7 @@ def tell(options: Options) -> None:
 
 
 def _find(console: Console, graph: KnowledgeGraph, options: Options) -> Findings:
-    known, settings = GRAPHS[graph.name], Settings(epochs=options.epochs, seed=options.seed)
+    known, settings = GRAPHS[graph.name], Settings(epochs=options.epochs, seed=options.seed, evaluate_every=1)
     model = Rescal(len(graph.entities), len(graph.relations), options.dim, rng=options.seed)
     asked = questions(with_inverses(graph.train, len(graph.relations)))
     rows = max(batches(asked, settings.batch, np.random.default_rng(0)), key=len)

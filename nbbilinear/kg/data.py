@@ -123,11 +123,17 @@ def questions(triples: Array) -> Questions:
     >>> asked.heads.tolist(), asked.offsets.tolist(), asked.tails.tolist()
     ([1, 3], [0, 1, 3], [2, 1, 2])
     """
-    relation, head, tail = np.unique(triples[:, [1, 0, 2]].astype(np.int64), axis=0).T
-    new = np.ones(len(tail), bool)
-    new[1:] = (relation[1:] != relation[:-1]) | (head[1:] != head[:-1])
-    first = np.flatnonzero(new)
-    return Questions(head[first], relation[first], np.append(first, len(tail)), tail)
+    ordered = triples[np.lexsort(triples.T[[2, 0, 1]])].astype(np.int64)  # np.unique(axis=0) took ten times as long
+    heads, relations, tails = ordered[_changes(ordered)].T
+    first = np.flatnonzero(_changes(np.stack([heads, relations], axis=1)))
+    return Questions(heads[first], relations[first], np.append(first, len(tails)), tails)
+
+
+def _changes(rows: Array) -> Array:
+    """Mark the rows that differ from the one before."""
+    changed = np.ones(len(rows), bool)
+    changed[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    return changed
 
 
 def _folder() -> Any:

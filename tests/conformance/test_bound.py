@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-import cases
 import nbbilinear as nbl
+
+import cases
 
 DATA = {
     "normal": lambda rng, shape: rng.normal(size=shape),

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-import cases
 import nbbilinear as nbl
+
+import cases
 import oracle
 
 TAILS = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33]

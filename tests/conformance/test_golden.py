@@ -1,4 +1,4 @@
-"""Recorded values: torch in float64 on the stored inputs, the worked examples of tutorials corrected, shapes torch refuses.
+"""Recorded values: torch in float64 on the stored inputs, worked examples put right, shapes torch refuses.
 
 `tests/golden/README.md` says how the files were made and what their keys mean.
 """
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cases
 import nbbilinear as nbl
+
+import cases
 import oracle
 
 FILES = sorted((Path(__file__).parents[1] / "golden" / "torch").glob("*.npz"))

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-import cases
 import nbbilinear as nbl
+
+import cases
 
 KERNELS = cases.kernels()
 
@@ -100,7 +101,9 @@ def test_stride_zero_rows_cost_one():
     y = nbl.bilinear(x1, x2, weight, np.array([1.0, 2.0]))
     assert y.shape == (1000, 2)
     assert y.flags.writeable
-    np.testing.assert_array_equal(y, np.broadcast_to(nbl.bilinear(x1[0], x2[0], weight) + [1, 2], (1000, 2)))
+    np.testing.assert_array_equal(
+        y, np.broadcast_to(nbl.bilinear(x1[0], x2[0], weight, np.array([1.0, 2.0])), (1000, 2))
+    )
     gradient = nbl.bilinear_backward(np.ones((1000, 2)), x1, x2, weight)
     assert gradient.x1.shape == (1000, 3)
 

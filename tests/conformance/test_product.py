@@ -1,13 +1,14 @@
 """Every kernel, on every way the leading axes can meet, against the definition summed exactly."""
 
-import cases
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nbbilinear as nbl
+
+import cases
+import oracle
 
 SIZE = st.sampled_from([0, 1, 2, 3, 5, 7])
 ROWS = st.sampled_from([0, 1, 2, 3])

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-import cases
 import nbbilinear as nbl
+
+import cases
 
 KERNELS = cases.kernels()
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")

@@ -8,10 +8,11 @@ import threading
 
 import numpy as np
 import pytest
-from oracle import faces
 
 from nbbilinear.errors import DTypeError, LayerError, ShapeError
 from nbbilinear.layers import Bilinear
+
+from oracle import faces
 
 DTYPES = ("float32", "float64")
 

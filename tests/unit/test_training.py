@@ -45,6 +45,7 @@ def test_reports_count_epochs_fall_in_loss_and_validate_when_due():
     assert [report.valid is not None for report in reports] == [True, False, True, True]
     losses = [report.loss for report in reports]
     assert losses == sorted(losses, reverse=True)
+    assert losses[0] == pytest.approx(math.log(14), rel=0.05)  # that of no opinion on 14 entities
     assert all(report.triples_per_second > 0 for report in reports)
 
 
@@ -57,6 +58,19 @@ def test_same_seed_same_bits_and_another_seed_others():
     states = [trained(settings=SHORT._replace(seed=seed))[0].state_dict() for seed in (3, 3, 4)]
     assert same(states[0], states[1])
     assert not same(states[0], states[2])
+
+
+def test_the_learning_rate_falls_to_zero_in_a_straight_line(monkeypatch):
+    rates = []
+
+    class Recorder(training.Adam):
+        def step(self, touched=None):
+            rates.append(self.lr)
+            super().step(touched)
+
+    monkeypatch.setattr(training, "Adam", Recorder)
+    trained(settings=SHORT._replace(learning_rate=0.4))
+    assert list(dict.fromkeys(rates)) == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 
 def test_validation_and_test_parts_teach_nothing():

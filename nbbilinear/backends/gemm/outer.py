@@ -13,9 +13,7 @@ from .accumulate import bias_gradient, matmul_into
 Array = Any
 
 
-def forward(
-    xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, _: None, out: Array, workspace: Array
-) -> None:
+def forward(xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, _: None, out: Array, workspace: Array) -> None:
     """out[b,k] = sum_ij z[b,ij] W[k,ij] + bias[k]."""
     flat = weight[0].reshape(weight.shape[1], -1)
     for b, z in _blocks(x1, x2, workspace):

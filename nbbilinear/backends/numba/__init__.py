@@ -5,6 +5,6 @@ The bits of a result depend on the shapes alone: not on the number of threads, n
 
 from ..contract import Backend
 from . import portable
-from .arrays import empty, prepare
+from .arrays import empty, prepare, prepare_strided
 
-BACKEND = Backend("numba", portable.KERNELS, prepare=prepare, empty=empty, strided_out=False)
+BACKEND = Backend("numba", portable.KERNELS, prepare, prepare_strided, empty)

@@ -1,9 +1,8 @@
-"""The arrays Numba may see: native byte order, aligned, C-contiguous, writable, plain.
+"""The arrays Numba may see: native byte order, aligned, writable, plain; C-contiguous but for a mirrored y.
 
-Every other layout would be compiled anew, and Numba's cache of array types mixes up byte orders and alignments
+Every other kind would be compiled anew, and Numba's cache of array types mixes up byte orders and alignments
 once it has met both (a byte-swapped array then passes as native, without an error).
 """
-
 
 import numpy as np
 
@@ -29,3 +28,11 @@ def prepare(array: np.ndarray) -> np.ndarray:
     if flags.c_contiguous and flags.aligned and native:
         return np.asarray(_Memory(array))
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "W"])
+
+
+def prepare_strided(array: np.ndarray) -> np.ndarray:
+    """As :func:`prepare`, but a strided array stays where it is: kernels are compiled once more for those."""
+    flags = array.flags
+    if flags.c_contiguous or not (flags.aligned and array.dtype.isnative):
+        return prepare(array)
+    return array if flags.writeable else np.asarray(_Memory(array))

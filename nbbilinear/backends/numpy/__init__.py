@@ -27,6 +27,6 @@ BACKEND = Backend(
     "numpy",
     (*gemm.kernels("numpy", _bind, _GEMM), *einsum.kernels("numpy", _bind, _EINSUM)),
     prepare=_as_is,
+    prepare_strided=_as_is,
     empty=np.empty,
-    strided_out=True,
 )

@@ -1,0 +1,72 @@
+"""Same input, same bits: again, in another process, with any number of threads, whatever the neighbouring rows."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nbbilinear as nbl
+from nbbilinear import backends
+
+import cases
+
+INVARIANT = [kernel for kernel in cases.kernels() if kernel.startswith("numba")]
+CODE = """
+import hashlib, sys, numpy as np, nbbilinear as nbl
+rng = np.random.default_rng(0)
+digest = hashlib.sha256()
+for shapes in (((257, 31), (257, 29), (16, 31, 29)), ((61, 1, 31), (1, 67, 29), (16, 31, 29))):
+    x1, x2, w = (rng.normal(size=s).astype("f4") for s in shapes)
+    with nbl.config(threads=int(sys.argv[2])):
+        y = nbl.bilinear(x1, x2, w, backend=sys.argv[1])
+        for a in (y, *nbl.bilinear_backward(np.ones_like(y), x1, x2, w, backend=sys.argv[1])[:3]):
+            digest.update(a.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def digest(kernel, threads):
+    command = [sys.executable, "-W", "error", "-c", CODE, kernel, str(threads)]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=300, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="minutes of plain Python loops")
+@pytest.mark.parametrize("kernel", INVARIANT)
+def test_bits_do_not_depend_on_process_or_threads(kernel):
+    assert len({digest(kernel, threads) for threads in (1, 2, 3)}) == 1
+
+
+@pytest.mark.parametrize("kernel", cases.kernels())
+def test_again_is_the_same(kernel):
+    rng = np.random.default_rng(1)
+    operands = [rng.normal(size=shape) for shape in ((33, 17), (33, 13), (5, 17, 13))]
+    assert len({nbl.bilinear(*operands, backend=kernel).tobytes() for _ in range(5)}) == 1
+
+
+@pytest.mark.parametrize("kernel", INVARIANT)
+def test_a_row_does_not_depend_on_its_neighbours(kernel):
+    rng = np.random.default_rng(2)
+    x1, x2, weight = (rng.normal(size=shape).astype("f4") for shape in ((19, 31), (19, 29), (5, 31, 29)))
+    with nbl.config(batch_invariant=True, backend=kernel):
+        whole = nbl.bilinear(x1, x2, weight)
+        alone = np.concatenate([nbl.bilinear(x1[b : b + 1], x2[b : b + 1], weight) for b in range(19)])
+    np.testing.assert_array_equal(whole, alone)
+
+
+def test_batch_invariant_passes_over_kernels_that_are_not():
+    with nbl.config(batch_invariant=True):
+        names = {choice.kernel.name for choice in nbl.plan((1000, 64), (1000, 64), (64, 64, 64)).choices}
+    assert names
+    assert all(
+        kernel.batch_invariant
+        for place in backends.names()
+        for kernel in backends.backend(place).kernels
+        if kernel.name in names
+    )
+    with nbl.config(batch_invariant=True), pytest.raises(nbl.BackendError, match="computes each row by itself"):
+        nbl.bilinear(np.ones((2, 2)), np.ones((2, 2)), np.ones((2, 2, 2)), backend="numpy")

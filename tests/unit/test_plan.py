@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+import nbbilinear as nbl
+from nbbilinear.axes import sort_axes
+
+
+def test_all_pairs_cost_two_matrix_products():
+    """One GEMM of 1000 x 64 x 512 and one of 1000 x 1000 x 64 x 8 forward; two large ones and three small backward."""
+    shapes = (1000, 1, 64), (1, 1000, 64), (8, 64, 64)
+    small, large = 2 * 1000 * 64 * 512, 2 * 1000 * 1000 * 64 * 8
+    forward = nbl.plan(*shapes, backend="numpy/gemm")
+    assert forward.flop == small + large
+    assert nbl.plan(*shapes, backward=True, backend="numpy/gemm").flop == 3 * small + 2 * large
+    assert nbl.plan(*shapes).chosen.kernel.name == "numpy/gemm.project"
+    assert forward.workspace_bytes <= 4 << 20
+
+
+def test_the_cheaper_operand_is_mapped():
+    few_in_x2 = nbl.plan((1000, 1, 64), (1, 3, 64), (1, 64, 64), backend="numba")
+    few_in_x1 = nbl.plan((3, 1, 64), (1, 1000, 64), (1, 64, 64), backend="numba")
+    assert not few_in_x2.chosen.problem.axes.mirrored
+    assert few_in_x1.chosen.problem.axes.mirrored
+    assert few_in_x1.flop == few_in_x2.flop
+
+
+def test_one_against_all_maps_the_rows_that_choose_a_weight():
+    plan = nbl.plan((64, 1, 100), (1, 104, 100), (50, 100, 100), index=(64, 1))
+    assert plan.chosen.problem.axes.mirrored
+    assert plan.flop == 2 * 64 * 100 * 100 + 2 * 64 * 104 * 100
+
+
+def test_orders_follow_the_smaller_intermediate():
+    assert nbl.plan((16384, 8), (16384, 8), (256, 8, 8), backend="numpy").chosen.kernel.name == "numpy/gemm.outer"
+    assert nbl.plan((4096, 256), (4096, 256), (1, 256, 256), backend="numpy").chosen.kernel.name == "numpy/gemm.project"
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_workspace_is_bounded_whatever_the_sizes(backward):
+    for shapes in [((10**6, 32), (10**6, 32), (32, 32, 32)), ((10**4, 1, 64), (1, 10**4, 64), (64, 64, 64))]:
+        assert nbl.plan(*shapes, backward=backward).workspace_bytes <= 4 << 20
+
+
+def test_printed_plan_says_what_and_why():
+    text = str(nbl.plan((7, 1, 3), (1, 5, 4), (2, 3, 4), dtype="float64", backward=True))
+    assert "pairs: shared 1 x rows1" in text
+    assert "gradients of x1, x2, weight" in text
+    assert text.count("us expected") >= 4
+    assert text.splitlines()[2].startswith("->")
+    assert "nothing is multiplied" in str(nbl.plan((0, 3), (0, 4), (2, 3, 4)))
+    assert "in 6 slices along leading axes (0,)" in str(nbl.plan((3,), (4,), (9, 2, 3, 4), index=(6,)))
+
+
+def test_a_plan_runs_and_spares_allocation():
+    rng = np.random.default_rng(0)
+    x1, x2, weight = rng.normal(size=(50, 30)), rng.normal(size=(50, 20)), rng.normal(size=(4, 30, 20))
+    plan = nbl.plan(x1, x2, weight, backend="numpy")
+    out, workspace = np.empty((50, 4)), np.empty(plan.workspace_bytes // 8)
+    assert plan.run(x1, x2, weight, out=out, workspace=workspace) is out
+    np.testing.assert_array_equal(out, nbl.bilinear(x1, x2, weight, backend="numpy"))
+
+
+def test_plans_are_kept_and_bounded():
+    from nbbilinear.plan import _plan
+
+    assert nbl.plan((3, 3), (3, 3), (3, 3, 3)) is nbl.plan((3, 3), (3, 3), (3, 3, 3))
+    assert _plan.cache_info().maxsize == 1024
+
+
+def test_axes_of_size_one_belong_to_nobody():
+    axes = sort_axes((2, 1, 5), (2, 1, 1), (1, 5), ())
+    assert (axes.shared, axes.only1, axes.only2, axes.mirrored) == ((), (0,), (2,), False)
