@@ -7,7 +7,7 @@ import numpy as np
 from .axes import Axes, Shape
 from .backends.contract import Backend, KernelSet
 from .errors import IndexRangeError
-from .layout import Layout, Loan, lend
+from .layout import Arrangement, Layout, Loan, lend
 from .problem import Problem
 
 Array = Any
@@ -85,12 +85,15 @@ def backward(
                 gradient[...] = 0
     if problem.is_empty:
         return
-    which = _chosen_weights(problem, weight, index) if problem.selected else None
+    if not problem.selected:
+        _backward(choice, g, x1, x2, weight, None, gradients, workspace, accumulate)
+        return
+    which = _chosen_weights(problem, weight, index)
     for place in np.ndindex(*axes.sizes(axes.split)):
         g_here, x1_here, x2_here, dx1, dx2 = (
             _at(a, axes, axes.split, place) for a in (g, x1, x2, gradients.x1, gradients.x2)
         )
-        rows = None if which is None else _weight_of_rows(choice, which, place)
+        rows = _weight_of_rows(choice, which, place)
         wanted = gradients._replace(x1=dx1, x2=dx2)
         _backward(choice, g_here, x1_here, x2_here, weight, rows, wanted, workspace, accumulate or bool(axes.split))
 
@@ -125,16 +128,17 @@ def _backward(
     if problem.axes.mirrored:
         first, second, wanted = x2, x1, gradients._replace(x1=gradients.x2, x2=gradients.x1)
 
-    def loan(gradient: Array | None, view: Array, shape: Shape) -> Loan:
+    def loan(gradient: Array, arrangement: Arrangement | None, shape: Shape, any_strides: bool = False) -> Loan:
         if gradient is None:
             return Loan(None, None)
-        return lend(gradient, view, shape, problem.dtype, any_strides=False, add=accumulate)
+        view = gradient if arrangement is None else arrangement.view(gradient)
+        return lend(gradient, view, shape, problem.dtype, any_strides, add=accumulate)
 
     loans = (
-        loan(wanted.x1, None if wanted.x1 is None else layout.first.view(wanted.x1), layout.first.shape),
-        loan(wanted.x2, None if wanted.x2 is None else layout.second.view(wanted.x2), layout.second.shape),
-        loan(wanted.weight, _turned(wanted.weight, choice), layout.weight),
-        loan(wanted.bias, wanted.bias, (problem.weights if problem.selected else 1, problem.out_features)),
+        loan(wanted.x1, layout.first, layout.first.shape),
+        loan(wanted.x2, layout.second, layout.second.shape),
+        loan(_turned(wanted.weight, choice), None, layout.weight, choice.backend.strided_weight),
+        loan(wanted.bias, None, (problem.weights if problem.selected else 1, problem.out_features)),
     )
     choice.kernel.backward(
         choice.backend.prepare_strided(layout.y.merged(g)),

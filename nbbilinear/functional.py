@@ -231,29 +231,24 @@ def _once(array: Array) -> Array:
 
 def _wanted(wrt: Iterable[str] | None, given: Operands) -> tuple[str, ...]:
     """The operands to differentiate by, in their order; refused where one is absent or of integers."""
-    operands = {name: a for name, a in given.named().items() if name != "index"}
-    if wrt is None:
-        wanted = tuple(name for name, a in operands.items() if a is not None)
-    else:
-        asked = {wrt} if isinstance(wrt, str) else set(wrt)
-        absent = sorted(name for name in asked if operands.get(name) is None)
-        if absent:
-            known = ", ".join(name for name, a in operands.items() if a is not None)
-            raise ConfigError(
-                f"bilinear_backward: wrt names {', '.join(map(repr, absent))}, but the operands are {known}"
-            )
-        wanted = tuple(name for name in operands if name in asked)
-    integers = [
-        f"{name} has dtype {operands[name].dtype}; integers have no gradients"
-        for name in wanted
-        if operands[name].dtype.kind != "f"
-    ]
-    if integers:
-        raise DTypeError(report("bilinear_backward: cannot differentiate", integers, operands))
+    names = ("x1", "x2", "weight") if given.bias is None else ("x1", "x2", "weight", "bias")
+    asked = names if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    if absent := [name for name in asked if name not in names]:
+        wrong = ", ".join(map(repr, absent))
+        raise ConfigError(f"bilinear_backward: wrt names {wrong}, but the operands are {', '.join(names)}")
+    wanted = tuple(name for name in names if name in asked)
+    if not given.uniform or given.dtype.kind != "f":
+        operands = given.named()
+        integers = [name for name in wanted if operands[name].dtype.kind != "f"]
+        if integers:
+            faults = [f"{name} has dtype {operands[name].dtype}; integers have no gradients" for name in integers]
+            raise DTypeError(report("bilinear_backward: cannot differentiate", faults, operands))
     return wanted
 
 
 def _grad_output(grad_output: Array, shape: Shape, given: Operands) -> Array:
+    if type(grad_output) is np.ndarray and grad_output.dtype == given.dtype and grad_output.shape == shape:
+        return grad_output
     g = as_arrays("bilinear_backward", {"grad_output": grad_output})[0]["grad_output"]
     common_dtype("bilinear_backward", {"grad_output": g})
     if g.shape != shape:
@@ -266,8 +261,10 @@ def _to_fill(
     out: BilinearGrads | None, wanted: tuple[str, ...], given: Operands, accumulate: bool, g: Array
 ) -> BilinearGrads:
     """The arrays for the wanted gradients: those of ``out``, new ones where it has none."""
-    offered = (out or BilinearGrads())._asdict()
     operands = given.named()
+    if out is None and given.uniform and not accumulate:
+        return BilinearGrads(**{name: np.empty(operands[name].shape, given.dtype) for name in wanted})
+    offered = (out or BilinearGrads())._asdict()
     inputs = {"grad_output": g, **operands}
     filled: dict[str, Array] = {}
     for name in wanted:

@@ -119,11 +119,6 @@ class Case(NamedTuple):
     forward: partial
     backward: partial
 
-    @property
-    def results_bytes(self):
-        """Bytes of all gradients."""
-        return sum(a.nbytes for name, a in self.operands.items() if name != "index")
-
 
 @lru_cache(maxsize=1)
 def draw(product):
@@ -142,9 +137,7 @@ def case(product, backend=None):
     """The calls for a product on a backend, or one kernel of it."""
     operands = dict(draw(product))
     grad_output = operands.pop("grad_output")
-    verbs = (
-        (nbl.quadratic, nbl.quadratic_backward) if "x" in operands else (nbl.bilinear, nbl.bilinear_backward)
-    )
+    verbs = (nbl.quadratic, nbl.quadratic_backward) if "x" in operands else (nbl.bilinear, nbl.bilinear_backward)
     return Case(
         operands,
         grad_output,

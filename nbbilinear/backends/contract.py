@@ -79,7 +79,8 @@ class Backend(NamedTuple):
     """A place to compute.
 
     ``prepare`` makes an operand fit for the kernels, without a copy where it can; ``prepare_strided`` does so for y and
-    its gradient, which kernels take in any strides, since x1 and x2 may be exchanged.
+    its gradient, which kernels take in any strides, since x1 and x2 may be exchanged. ``strided_weight``: they take the
+    weight's gradient so too; else it is filled in other memory and copied where the operands are exchanged.
     """
 
     name: str
@@ -87,12 +88,19 @@ class Backend(NamedTuple):
     prepare: Callable[[Array], Array]
     prepare_strided: Callable[[Array], Array]
     empty: Callable[..., Array]
+    strided_weight: bool
 
 
 def block_rows(problem: Problem, elements_per_row: int, rows: int) -> int:
     """How many rows of an intermediate fit into the workspace; at least one."""
     budget = WORKSPACE_BYTES // problem.dtype.itemsize
     return max(1, min(rows, budget // max(1, elements_per_row)))
+
+
+def weight_bytes(problem: Problem) -> int:
+    """Bytes of the weights that a pass over all rows reads."""
+    used = min(problem.weights, problem.shared * problem.rows2)
+    return used * problem.out_features * problem.in1 * problem.in2 * problem.dtype.itemsize
 
 
 def nothing(problem: Problem) -> int:  # noqa: ARG001

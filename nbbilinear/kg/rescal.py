@@ -62,14 +62,35 @@ class Rescal(Module):
         self.relations = Parameter(matrices.astype(dtype))
 
     def scores(self, heads: Array, relations: Array) -> Array:
-        """Scores (B, N) of every entity as the tail of ``heads`` (B,) under ``relations`` (B,)."""
+        """Score every entity as the tail of some heads and relations.
+
+        Parameters
+        ----------
+        heads, relations : (B,) int arrays
+
+        Returns
+        -------
+        (B, N) array
+            Greater is likelier; in the parameters' dtype.
+
+        Raises
+        ------
+        IndexError
+            There is no such entity or relation.
+        """
         vectors, index = self.entities.data, np.asarray(relations)[:, None]
         return bilinear(vectors[heads][:, None], vectors[None], self.relations.data, index=index)
 
     def backward(self, grad_scores: Array, heads: Array, relations: Array) -> None:
-        """Add to the parameters' ``grad`` what ``grad_scores`` (B, N) at these questions means for them.
+        """Add to the parameters' ``grad`` what a gradient of :meth:`scores` means for them.
 
         Only the matrices of ``relations`` are read and their gradients written: the others cost nothing.
+
+        Parameters
+        ----------
+        grad_scores : (B, N) array
+        heads, relations : (B,) int arrays
+            As for the scores; entities and relations may come repeatedly.
         """
         heads, vectors = np.asarray(heads), self.entities.data
         touched, place = np.unique(relations, return_inverse=True)
@@ -84,8 +105,8 @@ class Rescal(Module):
         for_entities, for_relations = _grad(self.entities), _grad(self.relations)
         for_entities += grads.x2[0]
         order = np.argsort(heads, kind="stable")  # np.add.at on rows took four times as long
-        first = np.flatnonzero(np.diff(heads[order], prepend=-1))
-        for_entities[heads[order[first]]] += np.add.reduceat(grads.x1[order, 0], first, axis=0)
+        rows, first = np.unique(heads[order], return_index=True)
+        for_entities[rows] += np.add.reduceat(grads.x1[order, 0], first, axis=0)
         for_relations[touched] += grads.weight
 
     def clear(self, relations: Array) -> None:
@@ -97,7 +118,7 @@ class Rescal(Module):
         _grad(self.relations)[relations] = 0
 
     def save(self, path: str | Path) -> None:
-        """Write both parameters to an npz file, whole or not at all."""
+        """Write both parameters to an npz file, whole or not at all; OSError leaves an old file as it was."""
         checkpoint.write(path, {"entities": self.entities.data, "relations": self.relations.data})
 
     @classmethod
@@ -108,6 +129,8 @@ class Rescal(Module):
         ------
         CheckpointError
             The file is damaged, or its arrays are no RESCAL model.
+        OSError
+            There is no such file, or it cannot be read.
         """
         stored = checkpoint.read(path, ("entities", "relations"))
         vectors, matrices = stored["entities"], stored["relations"]

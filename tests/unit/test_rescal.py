@@ -176,3 +176,9 @@ def test_a_header_that_promises_terabytes_takes_no_memory(tmp_path):
 def test_a_missing_file_is_the_system_s_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         Rescal.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(("heads", "relations"), [([4], [0]), ([0], [6])])
+def test_entities_and_relations_that_are_not_there_are_index_errors(heads, relations):
+    with pytest.raises(IndexError):
+        small().scores(heads, relations)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...problem import Problem
-from ..contract import Work, block_rows
+from ..contract import Work, block_rows, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
@@ -54,7 +54,10 @@ def work(problem: Problem) -> Work | None:
     contract = 2 * rows * per_row * (("x1" in problem.wrt) + ("x2" in problem.wrt))
     products = rows * per_row * parameters
     passes = inputs + parameters
-    return Work(passes * gemm + contract + products, 4 * passes * rows * per_row * problem.dtype.itemsize, 4 * passes)
+    intermediate = rows * per_row * problem.dtype.itemsize
+    return Work(
+        passes * gemm + contract + products, passes * (4 * intermediate + 3 * weight_bytes(problem)), 4 * passes
+    )
 
 
 def workspace(problem: Problem) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...problem import Problem
-from ..contract import Work, block_rows
+from ..contract import Work, block_rows, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 from .project import project_rows, unproject
 
@@ -67,7 +67,8 @@ def work(problem: Problem) -> Work:
     calls = 2 * passes + problem.shared // 4 + (min(problem.weights, rows2) if problem.selected else 1)
     if problem.axes.mirrored and problem.out_features > 1:
         calls += passes * rows2  # the columns of a mirrored y are no neighbours: one GEMM each
-    return Work(flop, 2 * (first + bool(seconds)) * rows2 * per_row * problem.dtype.itemsize, calls)
+    intermediate = rows2 * per_row * problem.dtype.itemsize
+    return Work(flop, passes * (2 * intermediate + 3 * weight_bytes(problem)), calls)
 
 
 def workspace(problem: Problem) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...problem import Problem
-from ..contract import Work, block_rows
+from ..contract import Work, block_rows, weight_bytes
 from ..grouping import groups
 from .accumulate import bias_gradient, matmul_into
 
@@ -54,15 +54,26 @@ def unproject(
     dx2: Array, dweight: Array, add_input: bool, add_weight: bool,
 ) -> None:  # fmt: skip
     """dx2[b,j] = sum_ki dt[b,k,i] W[k,i,j] and dW[k,i,j] = sum_b dt[b,k,i] x2[b,j], for the rows of a block."""
-    flat = weight.reshape(len(weight), -1, weight.shape[-1])
-    dt = dt.reshape(len(x2), -1)
+    out_features, in1, in2 = weight.shape[1:]
+    dt = dt.reshape(len(x2), out_features * in1)
     for b, w in groups(xp, which, len(x2), block.start):
         if dx2 is not None and isinstance(b, slice):
-            matmul_into(xp, dt[b], flat[w], dx2[block][b], add_input)
+            matmul_into(xp, dt[b], weight[w].reshape(-1, in2), dx2[block][b], add_input)
         elif dx2 is not None:
-            dx2[block][b] = xp.matmul(dt[b], flat[w]) + (dx2[block][b] if add_input else 0)
+            dx2[block][b] = xp.matmul(dt[b], weight[w].reshape(-1, in2)) + (dx2[block][b] if add_input else 0)
         if dweight is not None:
-            matmul_into(xp, dt[b].T, x2[b], dweight[w].reshape(flat.shape[1:]), add_weight)
+            for rows in _matrices(dweight[w]):
+                target = dweight[w][rows].reshape(-1, in2)
+                columns = slice(rows.start * in1, rows.stop * in1)
+                matmul_into(xp, dt[b][:, columns].T, x2[b], target, add_weight)
+
+
+def _matrices(weight: Array) -> Iterator[slice]:
+    """Ranges of k whose (k, i) are evenly spaced in memory, so that they are the rows of one matrix."""
+    out_features, in1, _ = weight.shape
+    even = out_features == 1 or weight.strides[0] == in1 * weight.strides[1]
+    for start in range(0, out_features, out_features if even else 1):
+        yield slice(start, start + (out_features if even else 1))
 
 
 def project_rows(xp: Any, x2: Array, weight: Array, which: Array, block: slice, t: Array) -> None:
@@ -81,9 +92,8 @@ def work(problem: Problem) -> Work:
     gemm, contract = 2 * rows * per_row * problem.in2, 2 * rows * per_row
     passes = (not problem.wrt or "x1" in problem.wrt) + ("x2" in problem.wrt) + ("weight" in problem.wrt)
     groups_of_rows = min(problem.weights, rows) if problem.selected else 1
-    return Work(
-        passes * (gemm + contract), 3 * passes * rows * per_row * problem.dtype.itemsize, 3 * passes * groups_of_rows
-    )
+    moved = rows * per_row * problem.dtype.itemsize + weight_bytes(problem)
+    return Work(passes * (gemm + contract), 3 * passes * moved, 5 * passes * groups_of_rows)
 
 
 def workspace(problem: Problem) -> int:

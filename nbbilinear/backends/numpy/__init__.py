@@ -10,7 +10,7 @@ from ..contract import Backend, Speed
 
 # Fitted to `benchmarks/benchmarks/orders.py`, one thread: GEMM reaches 60 to 110 GFLOP/s, einsum's loops 1 to 2,
 # an integer matmul has no BLAS. Only the ratios between kernels matter.
-_GEMM = Speed({"f4": 8e10, "f8": 4e10, "": 1e9}, bytes_per_second=1.2e10, seconds_per_call=1.5e-6)
+_GEMM = Speed({"f4": 1.2e11, "f8": 6e10, "": 1e9}, bytes_per_second=2e10, seconds_per_call=1.5e-6)
 _EINSUM = Speed({"f4": 1.5e9, "f8": 1.5e9, "": 1e9}, bytes_per_second=1.2e10, seconds_per_call=4e-6)
 
 
@@ -29,4 +29,5 @@ BACKEND = Backend(
     prepare=_as_is,
     prepare_strided=_as_is,
     empty=np.empty,
+    strided_weight=True,
 )
