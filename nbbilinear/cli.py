@@ -21,7 +21,7 @@ from .kg import data
 _EXTRAS = {  # those of pyproject.toml that bring abilities
     "cuda12": ("cupy-cuda12x", "numba-cuda"),
     "cuda13": ("cupy-cuda13x", "numba-cuda"),
-    "demo": ("rich", "matplotlib"),
+    "demo": ("rich", "matplotlib", "threadpoolctl"),
     "sklearn": ("scikit-learn", "scipy"),
     "dask": ("dask", "distributed", "zarr"),
     "io": ("safetensors", "ml-dtypes"),

@@ -137,7 +137,9 @@ def _backward(
     loans = (
         loan(wanted.x1, layout.first, layout.first.shape),
         loan(wanted.x2, layout.second, layout.second.shape),
-        loan(_turned(wanted.weight, choice), None, layout.weight, choice.backend.strided_weight),
+        loan(
+            _turned(wanted.weight, choice), None, layout.weight, problem.axes.mirrored and choice.backend.strided_weight
+        ),
         loan(wanted.bias, None, (problem.weights if problem.selected else 1, problem.out_features)),
     )
     choice.kernel.backward(

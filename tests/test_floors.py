@@ -46,6 +46,7 @@ ROOMS = {  # optional and heavy libraries, and where alone they may be imported
     "scipy": ("adapters*",),
     "rich": ("demo*",),
     "matplotlib": ("demo*",),
+    "threadpoolctl": ("demo*",),
 }
 FREE_FLOORS = ("layers.*", "optim.*", "kg.*", "demo.*")  # rooms whose files may use each other, without circles
 

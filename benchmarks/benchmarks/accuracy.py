@@ -5,7 +5,7 @@ from .definition import worst
 
 
 class Accuracy:
-    params = (takers(kernels(), "rows", SMALL, seconds=2), SMALL, DTYPES)
+    params = (takers(kernels(), "rows", SMALL), SMALL, DTYPES)
     param_names = ("kernel", "size", "dtype")
     unit = "largest error / bound"
 
@@ -19,7 +19,7 @@ class Accuracy:
 
 class AccuracyOfPairs:
     sizes = ("one", "words of sentences")
-    params = (takers(kernels(), "pairs", sizes, seconds=10), sizes, DTYPES)
+    params = (takers(kernels(), "pairs", sizes, seconds=2), sizes, DTYPES)
     param_names = ("kernel", "size", "dtype")
     unit = "largest error / bound"
 

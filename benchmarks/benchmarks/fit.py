@@ -4,6 +4,8 @@ from itertools import combinations
 
 import numpy as np
 
+CONSTANTS = ("kernels", "structure", "flop/s", "bytes/s", "s per call", "typical error")
+
 
 def fit(measured):
     """Table rows: for each Speed, then for each kernel alone. ``measured`` maps orders to seconds."""

@@ -59,7 +59,7 @@ def orders(product, backward, seconds):
 class Speed(OneThread):
     """Flop of the kernel's own count per CPU second."""
 
-    params = (takers(kernels(), "rows", SMALL, seconds=5), SMALL, DTYPES)
+    params = (takers(kernels(), "rows", SMALL), SMALL, DTYPES)
     param_names = ("kernel", "size", "dtype")
     unit = "GFLOP/s"
 

@@ -9,8 +9,7 @@ class Rows(Faces):
     params = (places(), SMALL, DTYPES)
 
 
-class LargeRows(Faces):
-    structure = "rows"
+class LargeRows(Rows):
     params = (takers(places(), "rows", LARGE, seconds=20), LARGE, ("float32",))
     repeat = (1, 5, 5.0)
     warmup_time = 0

@@ -79,8 +79,8 @@ class Backend(NamedTuple):
     """A place to compute.
 
     ``prepare`` makes an operand fit for the kernels, without a copy where it can; ``prepare_strided`` does so for y and
-    its gradient, which kernels take in any strides, since x1 and x2 may be exchanged. ``strided_weight``: they take the
-    weight's gradient so too; else it is filled in other memory and copied where the operands are exchanged.
+    its gradient, which kernels take in any strides, since x1 and x2 may be exchanged. ``strided_weight``: kernels of
+    pairs take the gradient of an exchanged weight so too; else it is filled in other memory and copied.
     """
 
     name: str

@@ -14,13 +14,16 @@ def run(options: Options) -> None:
     Raises
     ------
     ConfigError
-        An option has no meaning, or rich or matplotlib are missing.
+        An option has no meaning, or rich, matplotlib or threadpoolctl are missing.
     OSError
         The folder cannot be written.
     """
-    missing = [name for name in ("rich", "matplotlib") if find_spec(name) is None]
+    missing = [name for name in ("rich", "matplotlib", "threadpoolctl") if find_spec(name) is None]
     if missing:
         raise ConfigError(f"the demo needs {' and '.join(missing)}: pip install 'nbbilinear[demo]'")
-    from .story import tell  # noqa: PLC0415  rich and matplotlib are optional: imported on first use
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  optional, as rich and matplotlib: on first use
 
-    tell(options)
+    from .story import tell  # noqa: PLC0415
+
+    with threadpool_limits(1):  # products this small gain nothing from a second BLAS thread, and lose 6x to a busy core
+        tell(options)

@@ -97,7 +97,7 @@ def test_demo_prints_on_a_terminal_that_knows_only_ascii(tmp_path):
     assert "validation MRR" in done.stdout
 
 
-@pytest.mark.parametrize("package", ["rich", "matplotlib"])
+@pytest.mark.parametrize("package", ["rich", "matplotlib", "threadpoolctl"])
 def test_demo_without_its_packages_says_how_to_get_them(package, tmp_path):
     done = nbbilinear(*SMALL, "--output", tmp_path / "out", before=f"sys.modules[{package!r}] = None")
     assert done.returncode == 2
@@ -186,7 +186,7 @@ def test_info_as_json_has_the_same_parts_and_every_backend(capsys):
 def test_info_names_the_line_that_brings_a_missing_package(monkeypatch, capsys):
     monkeypatch.setattr(cli, "installed", lambda package: None if package == "matplotlib" else "1.0")
     cli.main(["info"])
-    assert "rich 1.0; missing matplotlib: pip install 'nbbilinear[demo]'" in capsys.readouterr().out
+    assert "rich 1.0; threadpoolctl 1.0; missing matplotlib: pip install 'nbbilinear[demo]'" in capsys.readouterr().out
 
 
 def test_optional_packages_are_those_of_the_project_file():

@@ -56,7 +56,7 @@ def work(problem: Problem) -> Work | None:
     passes = inputs + parameters
     intermediate = rows * per_row * problem.dtype.itemsize
     return Work(
-        passes * gemm + contract + products, passes * (4 * intermediate + 3 * weight_bytes(problem)), 4 * passes
+        passes * gemm + contract + products, passes * (5 * intermediate + 3 * weight_bytes(problem)), 4 * passes
     )
 
 

@@ -15,7 +15,8 @@ _EINSUM = Speed({"f4": 1.5e9, "f8": 1.5e9, "": 1e9}, bytes_per_second=1.2e10, se
 
 
 def _bind(function: Callable[..., None]) -> Callable[..., None]:
-    return partial(function, np)
+    """The function on NumPy, without warnings: NaN and infinity show, and a BLAS warns of numbers it throws away."""
+    return np.errstate(all="ignore")(partial(function, np))
 
 
 def _as_is(array: np.ndarray) -> np.ndarray:
