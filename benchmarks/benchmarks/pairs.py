@@ -2,6 +2,8 @@
 
 import numpy as np
 
+import nbbilinear as nbl
+
 from .common import DTYPES, SIZES, OneThread, Product, case, draw, places
 from .definition import check
 from .faces import Faces
@@ -24,7 +26,8 @@ class AgainstProducts(OneThread):
         super().setup()
         self.product = Product("pairs", "all 1000", dtype)
         check(self.product, backend)
-        self.case = case(self.product, backend)
+        prepared = case(self.product, backend)
+        without = {name: a for name, a in prepared.operands.items() if name != "bias"}
         x = draw(self.product)["x1"].reshape(1000, 64)
         y = draw(self.product)["grad_output"].reshape(1000, 8000)
         first, second = np.ones((64, 512), dtype), np.ones((64, 8000), dtype)
@@ -41,11 +44,18 @@ class AgainstProducts(OneThread):
             for _ in range(3):
                 np.matmul(x, first, out=into[0])
 
-        self.calls = {"forward": self.case.forward, "backward": self.case.backward}
+        self.calls = {
+            "forward": lambda: nbl.bilinear(**without, backend=backend),
+            "forward with bias": prepared.forward,
+            "backward": lambda: nbl.bilinear_backward(prepared.grad_output, **without, backend=backend),
+        }
         self.calls |= {"two products": forward, "five products": backward}
 
     def track_forward(self, *_):
         return ratio(self.calls, "forward", "two products")
+
+    def track_forward_with_bias(self, *_):
+        return ratio(self.calls, "forward with bias", "two products")
 
     def track_backward(self, *_):
         return ratio(self.calls, "backward", "five products")

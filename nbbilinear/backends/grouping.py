@@ -13,7 +13,7 @@ def groups(xp: Any, which: Array | None, count: int, first: int = 0) -> Iterator
     Rows come as a slice where they are neighbours, else as an index array in ascending order.
 
     >>> import numpy as np
-    >>> [(list(np.arange(4)[rows]), w) for rows, w in groups(np, np.array([2, 0, 2, 0]), 4)]
+    >>> [(np.arange(4)[rows].tolist(), w) for rows, w in groups(np, np.array([2, 0, 2, 0]), 4)]
     [([1, 3], 0), ([0, 2], 2)]
     """
     if which is None:

@@ -14,7 +14,7 @@ SIZE = st.sampled_from([0, 1, 2, 3, 5, 7])
 ROWS = st.sampled_from([0, 1, 2, 3])
 SIZES = st.tuples(ROWS, ROWS, st.sampled_from([0, 1, 3]), SIZE, SIZE)
 TAKEN = cases.taken()
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=25, deadline=None)
 
 
 def assert_within(found, exact, dtype, name):
