@@ -14,7 +14,10 @@ Array = Any
 
 
 class Choice(NamedTuple):
-    """A kernel of a backend, the problem as it would meet it, and what that is expected to take."""
+    """A kernel of a backend, the problem as it would meet it, and what that is expected to take.
+
+    ``straight``: one call of the kernel does it, on y as it is.
+    """
 
     kernel: KernelSet
     backend: Backend
@@ -22,6 +25,7 @@ class Choice(NamedTuple):
     layout: Layout
     seconds: float
     workspace: int
+    straight: bool
 
     @property
     def label(self) -> str:
@@ -47,21 +51,21 @@ def forward(
     out: Array, workspace: Array | None,
 ) -> None:  # fmt: skip
     """Fill ``out``. Operands have the shapes the choice was made for."""
-    problem, axes = choice.problem, choice.problem.axes
-    y = out if problem.out_axis else out[..., None]
+    problem = choice.problem
     fused = bias if problem.fused_bias else None
-    if problem.is_empty:
+    if choice.straight:
+        _forward(choice, x1, x2, weight, fused, None, out, workspace)
+    elif problem.is_empty:
         out[...] = 0
         if fused is not None and out.size:
             out += fused if index is None else fused[index]
-    elif not (problem.selected or axes.repeated):
-        _forward(choice, x1, x2, weight, fused, None, y, workspace)
     else:
-        which = _chosen_weights(problem, weight, index)
+        axes, y = problem.axes, out if problem.out_axis else out[..., None]
+        which = _chosen_weights(problem, weight, index) if problem.selected else None
         once = _at(y, axes, axes.repeated, (0,) * len(axes.repeated))
         for place in np.ndindex(*axes.sizes(axes.split)):
             x1_here, x2_here, y_here = (_at(a, axes, axes.split, place) for a in (x1, x2, once))
-            rows = _weight_of_rows(choice, which, place)
+            rows = None if which is None else _weight_of_rows(choice, which, place)
             _forward(choice, x1_here, x2_here, weight, fused, rows, y_here, workspace)
         if axes.repeated:
             y[...] = once
@@ -103,7 +107,7 @@ def _forward(
     y: Array, workspace: Array | None,
 ) -> None:  # fmt: skip
     layout, problem, prepare = choice.layout, choice.problem, choice.backend.prepare
-    first, second = (x2, x1) if problem.axes.mirrored else (x1, x2)
+    first, second = (x2, x1) if layout.mirrored else (x1, x2)
     loan = Loan(y, None)
     if y.shape != layout.y.shape or layout.y.order is not None or not y.flags.carray:
         loan = lend(y, layout.y.view(y), layout.y.shape, problem.dtype, any_strides=True, add=False)
@@ -158,7 +162,7 @@ def _backward(
 
 def _turned(weight: Array | None, choice: Choice) -> Array:
     """The weight with the axes of x1 and x2 as the kernel has them."""
-    return weight.swapaxes(-1, -2) if weight is not None and choice.problem.axes.mirrored else weight
+    return weight.swapaxes(-1, -2) if weight is not None and choice.layout.mirrored else weight
 
 
 def _stacked(weight: Array, choice: Choice) -> Array:

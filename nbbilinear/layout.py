@@ -38,6 +38,7 @@ class Layout(NamedTuple):
     y: Arrangement
     weight: Shape
     weight_of_rows: Arrangement
+    mirrored: bool
 
 
 def lay_out(problem: Problem) -> Layout:
@@ -58,6 +59,7 @@ def lay_out(problem: Problem) -> Layout:
         y=arrange(axes.shared + axes.only1 + axes.only2, (*shared, *((rows1 + rows2) if pairs else ()), k)),
         weight=(problem.weights, k, in1, in2),
         weight_of_rows=arrange(axes.shared + axes.only2, (problem.shared * problem.rows2,), features=0),
+        mirrored=axes.mirrored,
     )
 
 

@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .axes import Shape
 from .errors import BackendError, DTypeError, report
-from .problem import Signature
 
 Array = Any
 _FLOATS = frozenset({np.dtype("float32"), np.dtype("float64")})
@@ -46,14 +44,6 @@ class Operands(NamedTuple):
     def named(self) -> dict[str, Array]:
         """The operands by name."""
         return dict(zip(self._fields[:5], self[:5], strict=True))
-
-    def signature(self, wrt: tuple[str, ...] = (), lead: Shape | None = None) -> Signature:
-        """The shapes and dtype a plan is made for."""
-        x1, x2, weight, bias, index, dtype, *_ = self
-        return Signature(
-            x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape,
-            None if index is None else index.shape, dtype, wrt, lead,
-        )  # fmt: skip
 
 
 def take(verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None) -> Operands:

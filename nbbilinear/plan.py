@@ -4,6 +4,8 @@ from functools import lru_cache
 from math import inf
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from . import backends, execute
 from .axes import Shape
 from .backends.contract import KernelSet
@@ -75,7 +77,8 @@ class Plan(NamedTuple):
         given = take("Plan.run", x1, x2, weight, bias, index)
         if self.signature.wrt:
             raise ConfigError("Plan.run: this plan is for gradients; make one with backward=False")
-        if given.signature() != self.signature:
+        shapes = tuple(None if a is None else a.shape for a in given[:5])
+        if (*shapes, given.dtype) != self.signature[:6]:
             fault = f"planned for {self.signature}; plan again for other shapes, dtypes or broadcasting"
             raise ShapeError(report("Plan.run: operands are not those planned for", [fault], given.named()))
         return self.fill(given.cast(), given, out, workspace)
@@ -120,14 +123,23 @@ def plan_for(
     verb: str, given: Operands, wrt: tuple[str, ...] = (), lead: Shape | None = None, backend: str | None = None
 ) -> Plan:
     """Return the plan for a call of ``verb``, under the settings in force."""
+    x1, x2, weight, bias, index, dtype, *_ = given
     try:
-        return _plan(given.signature(wrt, lead), backend, current())
+        return _plan(
+            x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape,
+            None if index is None else index.shape, dtype, wrt, lead, backend, current(),
+        )  # fmt: skip
     except MisfitError as misfit:
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, given.named())) from None
 
 
 @lru_cache(maxsize=1024)
-def _plan(signature: Signature, name: str | None, settings: Config) -> Plan:
+def _plan(
+    x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
+    wrt: tuple[str, ...], lead: Shape | None, name: str | None, settings: Config,
+) -> Plan:  # fmt: skip
+    """Plan by the parts of a signature: one tuple to build and hash, on the way of every call."""
+    signature = Signature(x1, x2, weight, bias, index, dtype, wrt, lead)
     problem = state(signature)
     name = name or settings.backend
     if settings.precision != "float32":
@@ -162,7 +174,8 @@ def _choices(problem: Problem, name: str | None, batch_invariant: bool) -> list[
 def _choice(kernel: KernelSet, place: str, problem: Problem) -> Choice:
     seconds = 0.0 if problem.is_empty else kernel.cost(problem)
     workspace = 0 if problem.is_empty or seconds == inf else kernel.workspace(problem)
-    return Choice(kernel, backends.backend(place), problem, lay_out(problem), seconds, workspace)
+    straight = not (problem.is_empty or problem.selected or problem.axes.repeated) and problem.out_axis
+    return Choice(kernel, backends.backend(place), problem, lay_out(problem), seconds, workspace, straight)
 
 
 def _means(name: str, kernel: KernelSet) -> bool:

@@ -129,35 +129,30 @@ def ours(product, backend):
 def main():
     """Print how many times the CPU time of the library each peer takes."""
     options = parser(__doc__)
-    options.add_argument("--slowest", type=float, default=1.0, help="leave out peers whose forward takes longer, in s")
+    options.add_argument("--slowest", type=float, default=1.0, help="run a peer once if that takes longer, in seconds")
     options = options.parse_args()
-    rows = {True: [], False: []}
+    rows = {"forward": [], "forward + backward": []}
     with nbl.config(threads=1):
         for product in chosen_sizes(options, {"rows": ROWS}):
             both = {"plan": ours(product, None)} | {place: ours(product, place) for place in places()}
-            both |= {
-                name: peer.calls(product) for name, peer in PEERS.items() if peer.seconds(product) < options.slowest
-            }
-            for forward in (True, False):
-                calls = {name: pair[0 if forward else 1] for name, pair in both.items()}
-                rows[forward].append(_row(product, in_turn(calls, seconds=options.seconds)))
+            once = {name: peer.seconds(product) for name, peer in PEERS.items()}
+            both |= {name: PEERS[name].calls(product) for name in PEERS if once[name] <= options.slowest}
+            for which, title in enumerate(rows):
+                samples = in_turn({name: pair[which] for name, pair in both.items()}, seconds=options.seconds)
+                rows[title].append(_row(product, samples, {} if which else once))
     head = ["rows x in1 x in2 x out", "µs", *places(), "einsum", "best by hand"]
-    for forward, title in ((True, "forward"), (False, "forward + backward")):
-        table(
-            f"{title}, {options.dtype}: µs of the plan's choice, and how many times that others take",
-            head,
-            rows[forward],
-        )
+    for title, some in rows.items():
+        table(f"{title}, {options.dtype}: µs of the plan's choice, and how many times that the others take", head, some)
 
 
-def _row(product, samples):
+def _row(product, samples, once):
+    """``once``: seconds of a single forward, for peers that were too slow for more."""
+    ours = np.median(samples["plan"])
     over = {name: float(np.median(some / samples["plan"])) for name, some in samples.items()}
-    by_hand = [name for name in PEERS if name in over and name != "einsum"]
-    best = min(by_hand, key=over.get, default=None)
-    return [
-        product.size, f"{np.median(samples['plan']) * 1e6:,.0f}", *(f"{over[place]:.2f}" for place in places()),
-        f"{over['einsum']:.1f}" if "einsum" in over else "too slow", f"{over[best]:.2f} ({best})" if best else "too slow",
-    ]  # fmt: skip
+    over = {name: seconds / ours for name, seconds in once.items()} | over
+    best = min((name for name in over if name in PEERS and name != "einsum"), key=over.get)
+    times = [f"{over[place]:.2f}" for place in places()] + [f"{over['einsum']:.1f}" if "einsum" in over else "not run"]
+    return [product.size, f"{ours * 1e6:,.0f}", *times, f"{over[best]:.2f} ({best})"]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def forward(
 ) -> None:
     """out[b,k] = bias[k] + sum_ij x1[b,i] W[k,i,j] x2[b,j]."""
     bias = absent(out.dtype, 2) if bias is None else bias
-    chunk = parallel.chunk_size(len(x1), 2 * weight[0].size)
+    chunk = parallel.chunk_size(len(x1), 2 * weight.size // len(weight))
     parallel.run(_forward, (x1, x2, weight, bias, weights_of(which), out), len(x1), chunk)
 
 
@@ -29,7 +29,7 @@ def backward(
     operands = (grad_output, x1, x2)
     if dx1 is not None or dx2 is not None:
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
-        chunk = parallel.chunk_size(rows, 4 * weight[0].size)
+        chunk = parallel.chunk_size(rows, 4 * weight.size // len(weight))
         parallel.run(_backward_inputs, (*operands, weight, used, *wanted, accumulate), rows, chunk)
     if dweight is not None:
         k_i = weight.shape[1] * weight.shape[2]
