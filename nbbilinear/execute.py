@@ -6,7 +6,6 @@ import numpy as np
 
 from .axes import Axes, Shape
 from .backends.contract import Backend, KernelSet
-from .errors import IndexRangeError
 from .layout import Arrangement, Layout, Loan, lend
 from .problem import Problem
 
@@ -186,11 +185,6 @@ def _chosen_weights(problem: Problem, weight: Array, index: Array | None) -> Arr
     """The number of the weight that every row uses, over the leading axes. A stack of weights counts itself through."""
     if index is None:
         return np.arange(problem.weights).reshape(weight.shape[:-3])
-    if index.size and (index.min() < -problem.weights or index.max() >= problem.weights):
-        raise IndexRangeError(
-            f"bilinear: index reaches from {index.min()} to {index.max()}, but weight {weight.shape} holds "
-            f"{problem.weights}: expected -{problem.weights} <= index < {problem.weights}"
-        )
     return np.where(index < 0, index + problem.weights, index)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import BackendError, DTypeError, report
+from .errors import BackendError, DTypeError, IndexRangeError, report
 
 Array = Any
 _FLOATS = frozenset({np.dtype("float32"), np.dtype("float64")})
@@ -60,7 +60,10 @@ def take(verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, ind
         return Operands(x1, x2, weight, bias, None, dtype, None, True)
     arrays, give_back = as_arrays(verb, {"x1": x1, "x2": x2, "weight": weight, "bias": bias})
     dtype = common_dtype(verb, arrays)
-    return Operands(**arrays, index=as_index(verb, index), dtype=dtype, give_back=give_back, uniform=False)
+    chosen = as_index(verb, index)
+    if chosen is not None:
+        _check_range(verb, chosen, arrays)
+    return Operands(**arrays, index=chosen, dtype=dtype, give_back=give_back, uniform=False)
 
 
 def as_arrays(verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Array], Callable[[Array], Array] | None]:
@@ -103,6 +106,14 @@ def as_index(verb: str, index: Any) -> Array | None:
             report(f"{verb}: index must be integers", [f"index has dtype {found.dtype}"], {"index": found})
         )
     return found.astype(np.int64, copy=False)
+
+
+def _check_range(verb: str, index: Array, operands: Mapping[str, Array]) -> None:
+    weight = operands["weight"]
+    count = weight.shape[0] if weight.ndim else 0
+    if index.size and (index.min() < -count or index.max() >= count):
+        fault = f"index reaches from {index.min()} to {index.max()}, expected -{count} <= index < {count}"
+        raise IndexRangeError(report(f"{verb}: index points outside the weight", [fault], {**operands, "index": index}))
 
 
 def _is_supported(dtype: np.dtype[Any]) -> bool:

@@ -92,7 +92,9 @@ def test_any_mixture_of_layouts_and_dtypes(kernel, case, sizes, layouts, dtypes)
         n: a if a is None or n == "index" else a.astype(d)
         for (n, a), d in zip(plain.items(), (*dtypes, ""), strict=True)
     }
-    turned = {n: a if a is None else LAYOUTS[one](a) for (n, a), one in zip(typed.items(), layouts, strict=True)}
+    turned = {
+        n: a if a is None or not a.ndim else LAYOUTS[one](a) for (n, a), one in zip(typed.items(), layouts, strict=True)
+    }
     y = nbl.bilinear(**turned, backend=kernel)
     assert y.shape == cases.y_shape(some)
     np.testing.assert_array_equal(y, oracle.faces(**plain)["y"].value)  # small integers: exact in every dtype

@@ -112,9 +112,8 @@ SETTINGS = {
     "this plan is for gradients": lambda: nbl.plan(X1, X2, W, backward=True).run(X1, X2, W),
 }
 INDICES = {
-    "reaches from 0 to 6, but weight (6, 3, 4) holds 6": lambda: call(
-        weight=W2, bias=None, index=[0, 0, 0, 6, 0, 0, 0]
-    ),
+    "reaches from 0 to 6, expected -6 <= index < 6": lambda: call(weight=W2, bias=None, index=[0, 0, 0, 6, 0, 0, 0]),
+    "reaches from 9 to 9": lambda: nbl.bilinear(np.ones((0, 3)), np.ones((0, 4)), W2, index=[9]),
     "reaches from -7 to 0": lambda: call(weight=W2, bias=None, index=[0, 0, 0, -7, 0, 0, 0]),
 }
 ALL = [
