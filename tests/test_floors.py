@@ -14,6 +14,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("operands", "layout"),
     ("outputs",),
     ("backends.contract", "backends.grouping"),
+    ("backends.costs",),
     ("backends.einsum", "backends.gemm.accumulate", "backends.numba.arrays", "backends.numba.parallel"),
     ("backends.gemm.project", "backends.gemm.outer", "backends.numba.portable.compiling"),
     ("backends.gemm.pairs", "backends.numba.portable.rows"),

@@ -30,8 +30,6 @@ from ..problem import Problem
 
 Array = Any
 
-WORKSPACE_BYTES = 4 << 20  # intermediates stay in the second-level cache; larger blocks measured no faster
-
 
 class Work(NamedTuple):
     """What a kernel does for a problem: multiplications and additions, bytes of intermediates, library calls."""
@@ -89,20 +87,3 @@ class Backend(NamedTuple):
     prepare_strided: Callable[[Array], Array]
     empty: Callable[..., Array]
     strided_weight: bool
-
-
-def block_rows(problem: Problem, elements_per_row: int, rows: int) -> int:
-    """How many rows of an intermediate fit into the workspace; at least one."""
-    budget = WORKSPACE_BYTES // problem.dtype.itemsize
-    return max(1, min(rows, budget // max(1, elements_per_row)))
-
-
-def weight_bytes(problem: Problem) -> int:
-    """Bytes of the weights that a pass over all rows reads."""
-    used = min(problem.weights, problem.shared * problem.rows2)
-    return used * problem.out_features * problem.in1 * problem.in2 * problem.dtype.itemsize
-
-
-def nothing(problem: Problem) -> int:  # noqa: ARG001
-    """The workspace of kernels that need none."""
-    return 0

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..problem import Problem
-from .contract import KernelSet, Speed, Work, nothing
+from .contract import KernelSet, Speed, Work
+from .costs import no_workspace
 from .grouping import groups
 
 Array = Any
@@ -88,7 +89,7 @@ def kernels(
 ) -> tuple[KernelSet, ...]:
     """The definition as kernel sets of ``backend``; ``bind`` gives a function its array module."""
     return tuple(
-        KernelSet(f"{backend}/einsum", structure, bind(forward), bind(backward), _work, nothing, speed, False)
+        KernelSet(f"{backend}/einsum", structure, bind(forward), bind(backward), _work, no_workspace, speed, False)
         for structure, forward, backward in (
             ("rows", forward_rows, backward_rows),
             ("pairs", forward_pairs, backward_pairs),

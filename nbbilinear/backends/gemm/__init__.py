@@ -7,6 +7,7 @@ The plan takes the one whose intermediate costs less.
 from collections.abc import Callable
 
 from ..contract import KernelSet, Speed
+from ..costs import pairs_workspace
 from . import outer, pairs, project
 
 Bind = Callable[[Callable[..., None]], Callable[..., None]]
@@ -14,12 +15,15 @@ Bind = Callable[[Callable[..., None]], Callable[..., None]]
 
 def kernels(backend: str, bind: Bind, speed: Speed) -> tuple[KernelSet, ...]:
     """The kernel sets of ``backend``; ``bind`` gives a function its array module."""
+    table = (
+        ("project", "rows", project, project.workspace),
+        ("outer", "rows", outer, outer.workspace),
+        ("project", "pairs", pairs, pairs_workspace),
+    )
     return tuple(
         KernelSet(
-            f"{backend}/gemm.{name}", structure, bind(module.forward), bind(module.backward),
-            module.work, module.workspace, speed, batch_invariant=False,
+            f"{backend}/gemm.{name}", structure, bind(module.forward), bind(module.backward), module.work, workspace,
+            speed, batch_invariant=False,
         )
-        for name, structure, module in (
-            ("project", "rows", project), ("outer", "rows", outer), ("project", "pairs", pairs),
-        )
+        for name, structure, module, workspace in table
     )  # fmt: skip

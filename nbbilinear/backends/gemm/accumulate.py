@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..contract import WORKSPACE_BYTES
+from ..costs import WORKSPACE_BYTES
 
 Array = Any
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...problem import Problem
-from ..contract import Work, block_rows, weight_bytes
+from ..contract import Work
+from ..costs import pairs_work, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 from .project import project_rows, unproject
 
@@ -56,25 +57,14 @@ def backward(
 
 
 def work(problem: Problem) -> Work:
-    """One small and one large GEMM forward; the same again for dx1, and each once more for dx2 with dW."""
-    per_row = problem.out_features * problem.in1
-    rows2 = problem.shared * problem.rows2
-    small, large = 2 * rows2 * per_row * problem.in2, 2 * problem.rows1 * rows2 * per_row
-    first = not problem.wrt or "x1" in problem.wrt
-    seconds = ("x2" in problem.wrt) + ("weight" in problem.wrt)
-    passes = first + bool(seconds)
-    flop = (first + seconds) * small + passes * large
-    calls = 2 * passes + problem.shared // 4 + (min(problem.weights, rows2) if problem.selected else 1)
+    """The products of :func:`pairs_work`, t written and read, and a call for every group of rows or columns."""
+    flop, _, calls = pairs_work(problem)
+    passes, rows2 = calls // 2, problem.shared * problem.rows2
+    moved = 2 * rows2 * problem.out_features * problem.in1 * problem.dtype.itemsize + 3 * weight_bytes(problem)
+    calls += problem.shared // 4 + (min(problem.weights, rows2) if problem.selected else 1)
     if problem.axes.mirrored and problem.out_features > 1:
         calls += passes * rows2  # the columns of a mirrored y are no neighbours: one GEMM each
-    intermediate = rows2 * per_row * problem.dtype.itemsize
-    return Work(flop, passes * (2 * intermediate + 3 * weight_bytes(problem)), calls)
-
-
-def workspace(problem: Problem) -> int:
-    """Elements of t for one block of rows of x2."""
-    per_row = problem.out_features * problem.in1
-    return per_row * block_rows(problem, per_row, problem.shared * problem.rows2)
+    return Work(flop, passes * moved, calls)
 
 
 def _blocks(x2: Array, weight: Array, workspace: Array) -> Iterator[tuple[slice, slice, slice, Array]]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...problem import Problem
-from ..contract import Work, block_rows, weight_bytes
+from ..contract import Work
+from ..costs import block_rows, weight_bytes
 from ..grouping import groups
 from .accumulate import bias_gradient, matmul_into
 

@@ -1,15 +1,18 @@
 """Plain loops, compiled for any machine: the readable twin of every faster kernel, and what runs where those cannot."""
 
-from ...contract import KernelSet, Speed, nothing
+from ...contract import KernelSet, Speed
+from ...costs import no_workspace, pairs_work, pairs_workspace
 from . import pairs, rows
 
 # `benchmarks/benchmarks/orders.py`, one thread: 4 to 12 GFLOP/s, bound by the vectoriser; a call costs its dispatch.
 _SPEED = Speed({"f4": 1.2e10, "f8": 6e9, "": 2e9}, bytes_per_second=1.2e10, seconds_per_call=1e-6)
 
-KERNELS = (
-    KernelSet("numba/portable", "rows", rows.forward, rows.backward, rows.work, nothing, _SPEED, batch_invariant=True),
+KERNELS = tuple(
     KernelSet(
-        "numba/portable", "pairs", pairs.forward, pairs.backward, pairs.work, pairs.workspace, _SPEED,
-        batch_invariant=True,
-    ),
-)  # fmt: skip
+        "numba/portable", structure, module.forward, module.backward, work, workspace, _SPEED, batch_invariant=True
+    )
+    for structure, module, work, workspace in (
+        ("rows", rows, rows.work, no_workspace),
+        ("pairs", pairs, pairs_work, pairs_workspace),
+    )
+)

@@ -5,8 +5,6 @@ Rows of x2 are taken in blocks whose t fits into the workspace. A chunk owns the
 
 from typing import Any
 
-from ....problem import Problem
-from ...contract import Work, block_rows
 from .. import parallel
 from .compiling import absent, loops, weights_of
 from .rows import _backward_bias
@@ -132,20 +130,3 @@ def _backward_weight(x2, which, dt, dweight, first, add, start, stop):
             w = which[first + row] if which.size else 0
             for j in range(x2.shape[2]):
                 dweight[w, k, i, j] += dt[row, k, i] * x2[s, m, j]
-
-
-def work(problem: Problem) -> Work:
-    """One small and one large product forward; the same again for dx1, and each once more for dx2 with dW."""
-    per_row = problem.out_features * problem.in1
-    rows2 = problem.shared * problem.rows2
-    small, large = 2 * rows2 * per_row * problem.in2, 2 * problem.rows1 * rows2 * per_row
-    first = not problem.wrt or "x1" in problem.wrt
-    seconds = ("x2" in problem.wrt) + ("weight" in problem.wrt)
-    passes = first + bool(seconds)
-    return Work((first + seconds) * small + passes * large, bytes=0, calls=2 * passes)
-
-
-def workspace(problem: Problem) -> int:
-    """Elements of t for one block of rows of x2."""
-    per_row = problem.out_features * problem.in1
-    return per_row * block_rows(problem, per_row, problem.shared * problem.rows2)

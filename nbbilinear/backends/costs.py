@@ -1,0 +1,42 @@
+"""Counts that kernels have in common: blocks, workspace, flop."""
+
+from ..problem import Problem
+from .contract import Work
+
+WORKSPACE_BYTES = 4 << 20  # intermediates stay in the second-level cache; larger blocks measured no faster
+
+
+def block_rows(problem: Problem, elements_per_row: int, rows: int) -> int:
+    """How many rows of an intermediate fit into the workspace; at least one."""
+    budget = WORKSPACE_BYTES // problem.dtype.itemsize
+    return max(1, min(rows, budget // max(1, elements_per_row)))
+
+
+def weight_bytes(problem: Problem) -> int:
+    """Bytes of the weights that a pass over all rows reads."""
+    used = min(problem.weights, problem.shared * problem.rows2)
+    return used * problem.out_features * problem.in1 * problem.in2 * problem.dtype.itemsize
+
+
+def no_workspace(problem: Problem) -> int:  # noqa: ARG001
+    """The workspace of kernels that need none."""
+    return 0
+
+
+def pairs_workspace(problem: Problem) -> int:
+    """Elements of t[m,k,i], the rows of x2 mapped through the weight, for one block of them."""
+    per_row = problem.out_features * problem.in1
+    return per_row * block_rows(problem, per_row, problem.shared * problem.rows2)
+
+
+def pairs_work(problem: Problem) -> Work:
+    """All pairs by way of t: one small and one large product, counted as two calls.
+
+    Backward the same again for dx1; for dx2 and dW one large product together and a small one each.
+    """
+    rows2, per_row = problem.shared * problem.rows2, problem.out_features * problem.in1
+    small, large = 2 * rows2 * per_row * problem.in2, 2 * problem.rows1 * rows2 * per_row
+    first = not problem.wrt or "x1" in problem.wrt
+    seconds = ("x2" in problem.wrt) + ("weight" in problem.wrt)
+    passes = first + bool(seconds)
+    return Work((first + seconds) * small + passes * large, bytes=0, calls=2 * passes)
