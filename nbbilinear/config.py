@@ -45,11 +45,11 @@ def config(
     Parameters
     ----------
     backend : str, optional
-        ``"numpy"``, ``"numba"``, or one kernel of a backend as ``"numba/portable"``.
+        ``"numpy"``, ``"numba"``, one kernel of a backend as ``"numba/portable"``, or ``"auto"``: the cheapest.
     threads : int, optional
         The most threads a call may use. Results of the ``numba`` backend have the same bits for any number.
     precision : str, optional
-        Arithmetic for float32 operands. Processors have ``"float32"`` only; the others are refused here.
+        Arithmetic for float32 operands. Backends here have ``"float32"`` only, and refuse calls under any other.
     batch_invariant : bool, optional
         Only kernels whose result for a row does not depend on the rows beside it.
 
@@ -91,8 +91,9 @@ def _from_environment() -> Config:
 
 
 def _checked(settings: Config, source: str) -> Config:
-    if settings.threads is not None and (isinstance(settings.threads, bool) or settings.threads < 1):
-        raise ConfigError(f"{source}: threads must be at least 1, got {settings.threads!r}")
+    threads = settings.threads
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise ConfigError(f"{source}: threads must be a whole number of at least 1, got {threads!r}")
     if settings.precision not in PRECISIONS:
         raise ConfigError(f"{source}: precision must be one of {', '.join(PRECISIONS)}, got {settings.precision!r}")
     return settings

@@ -37,7 +37,7 @@ class Choice(NamedTuple):
 
 
 class BilinearGrads(NamedTuple):
-    """BilinearGrads of the operands; None where one is not wanted."""
+    """Gradients of the operands; None where one is not wanted."""
 
     x1: Array | None = None
     x2: Array | None = None
@@ -113,7 +113,7 @@ def _forward(
     choice.kernel.forward(
         prepare(layout.first.merged(first)),
         prepare(layout.second.merged(second)),
-        prepare(_stacked(weight, choice)),
+        _prepared_weight(weight, choice),
         None if bias is None else prepare(bias.reshape(-1, problem.out_features)),
         which,
         loan.lent,
@@ -128,7 +128,7 @@ def _backward(
 ) -> None:  # fmt: skip
     layout, problem, prepare = choice.layout, choice.problem, choice.backend.prepare
     first, second, wanted = x1, x2, gradients
-    if problem.axes.mirrored:
+    if layout.mirrored:
         first, second, wanted = x2, x1, gradients._replace(x1=gradients.x2, x2=gradients.x1)
 
     def loan(gradient: Array, arrangement: Arrangement | None, shape: Shape, any_strides: bool = False) -> Loan:
@@ -140,16 +140,14 @@ def _backward(
     loans = (
         loan(wanted.x1, layout.first, layout.first.shape),
         loan(wanted.x2, layout.second, layout.second.shape),
-        loan(
-            _turned(wanted.weight, choice), None, layout.weight, problem.axes.mirrored and choice.backend.strided_weight
-        ),
+        loan(_turned(wanted.weight, choice), None, layout.weight, problem.axes.mirrored),
         loan(wanted.bias, None, (problem.weights if problem.selected else 1, problem.out_features)),
     )
     choice.kernel.backward(
         choice.backend.prepare_strided(layout.y.merged(g)),
         prepare(layout.first.merged(first)),
         prepare(layout.second.merged(second)),
-        prepare(_stacked(weight, choice)),
+        _prepared_weight(weight, choice),
         which,
         *(one.lent for one in loans),
         workspace,
@@ -164,9 +162,11 @@ def _turned(weight: Array | None, choice: Choice) -> Array:
     return weight.swapaxes(-1, -2) if weight is not None and choice.layout.mirrored else weight
 
 
-def _stacked(weight: Array, choice: Choice) -> Array:
-    """The weight as (weights, out, in1, in2)."""
-    return _turned(weight, choice).reshape(choice.layout.weight)
+def _prepared_weight(weight: Array, choice: Choice) -> Array:
+    """The weight as (weights, out, in1, in2); exchanged it stays where it is, in strides."""
+    backend, layout = choice.backend, choice.layout
+    prepare = backend.prepare_strided if layout.mirrored else backend.prepare
+    return prepare(_turned(weight, choice).reshape(layout.weight))
 
 
 def _at(array: Array, axes: Axes, some: Shape, place: Shape) -> Array:

@@ -7,19 +7,19 @@ import numpy as np
 
 from .axes import Shape
 from .errors import BilinearError, DTypeError, ShapeError, report
-from .operands import as_arrays
+from .kinds import as_arrays, is_foreign
 
 Array = Any
 
 
 def to_fill(verb: str, name: str, out: Any, shape: Shape, dtype: np.dtype[Any], inputs: Mapping[str, Array]) -> Array:
     """``out`` as a writable ndarray of this shape and dtype that shares no memory with an input."""
+    if not (isinstance(out, np.ndarray) or is_foreign(out)):
+        raise DTypeError(f"{verb}: {name} must be an array to fill, got {type(out).__name__}")
     array = as_arrays(verb, {name: out})[0][name]
     faults: list[str] = []
     kind: type[BilinearError] = ShapeError
-    if isinstance(out, (list, tuple, int, float)):
-        faults, kind = [f"{name} must be an array to fill, got {type(out).__name__}"], DTypeError
-    elif array.dtype != dtype:
+    if array.dtype != dtype:
         faults, kind = [f"{name} has dtype {array.dtype}, expected {dtype}"], DTypeError
     elif array.shape != shape:
         faults = [f"{name} has shape {array.shape}, expected {shape}"]

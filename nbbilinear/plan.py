@@ -79,17 +79,18 @@ class Plan(NamedTuple):
             raise ConfigError("Plan.run: this plan is for gradients; make one with backward=False")
         shapes = tuple(None if a is None else a.shape for a in given[:5])
         if (*shapes, given.dtype) != self.signature[:6]:
-            fault = f"planned for {self.signature}; plan again for other shapes, dtypes or broadcasting"
-            raise ShapeError(report("Plan.run: operands are not those planned for", [fault], given.named()))
-        return self.fill(given.cast(), given, out, workspace)
+            planned = zip(given.named(), self.signature[:5], strict=True)
+            faults = [f"{name} was planned as {shape} {self.signature.dtype}" for name, shape in planned if shape]
+            raise ShapeError(report("Plan.run: operands are not those planned for", faults, given.named()))
+        return self.fill("Plan.run", given.cast(), given, out, workspace)
 
-    def fill(self, arranged: Operands, given: Operands, out: Array | None, workspace: Array | None) -> Array:
-        """Compute y of ``arranged`` operands, for a caller who gave ``given`` ones."""
+    def fill(self, verb: str, arranged: Operands, given: Operands, out: Array | None, workspace: Array | None) -> Array:
+        """Compute y of ``arranged`` operands, for a caller of ``verb`` who gave ``given`` ones."""
         chosen, dtype = self.chosen, given.dtype
         if out is None:
             y = chosen.backend.empty(chosen.problem.out_shape, dtype)
         else:
-            y = to_fill("bilinear", "out", out, chosen.problem.out_shape, dtype, given.named())
+            y = to_fill(verb, "out", out, chosen.problem.out_shape, dtype, given.named())
         if workspace is None:
             workspace = chosen.scratch()
         elif workspace.shape != (chosen.workspace,) or workspace.dtype != dtype or not workspace.flags.carray:
@@ -103,9 +104,7 @@ class Plan(NamedTuple):
     def __str__(self) -> str:
         problem, axes = self.chosen.problem, self.chosen.problem.axes
         lines = [
-            f"{problem.structure}: shared {problem.shared} x rows1 {problem.rows1} x rows2 {problem.rows2}, "
-            f"in1 {problem.in1}, in2 {problem.in2}, out {problem.out_features}, weights {problem.weights}, "
-            f"{problem.dtype}" + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
+            f"{problem}" + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
             f"{self.flop:,} flop, {self.workspace_bytes:,} bytes of workspace",
         ]
         if axes.split:
@@ -141,7 +140,11 @@ def _plan(
     """Plan by the parts of a signature: one tuple to build and hash, on the way of every call."""
     signature = Signature(x1, x2, weight, bias, index, dtype, wrt, lead)
     problem = state(signature)
-    name = name or settings.backend
+    name = settings.backend if name is None else name
+    if name == "auto":
+        name = None
+    if not isinstance(name, str | None):
+        raise BackendError(f"backend must be a name, as 'numpy' or 'numba/portable', got {name!r}")
     if settings.precision != "float32":
         raise BackendError(
             f"precision {settings.precision!r} needs matrix hardware; the backends here have 'float32' only"
@@ -149,7 +152,7 @@ def _plan(
     choices = sorted(_choices(problem, name, settings.batch_invariant), key=lambda choice: choice.seconds)
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
-        raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for this: {problem}")
+        raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}")
     return Plan(signature, tuple(choices))
 
 

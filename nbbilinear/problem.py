@@ -59,6 +59,11 @@ class Problem(NamedTuple):
         """Whether nothing is multiplied: y is then the bias, or has no elements."""
         return 0 in (self.shared, self.rows1, self.rows2, self.in1, self.in2, self.out_features, *self.axes.lead)
 
+    def __str__(self) -> str:
+        rows = f"shared {self.shared} x rows1 {self.rows1} x rows2 {self.rows2}"
+        sizes = f"in1 {self.in1}, in2 {self.in2}, out {self.out_features}, weights {self.weights}"
+        return f"{self.structure}: {rows}, {sizes}, {self.dtype}"
+
     def mirror(self) -> "Problem":
         """The same product with x1 and x2 in each other's place."""
         swap = {"x1": "x2", "x2": "x1"}

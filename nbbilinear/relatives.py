@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import ConfigError, ShapeError, report
-from .functional import BilinearGrads, bilinear, bilinear_backward
+from . import calls
+from .errors import ConfigError, DTypeError, ShapeError, report
+from .execute import BilinearGrads
+from .kinds import as_arrays, is_foreign
 
 Array = Any
 
@@ -61,8 +63,8 @@ def bilinear_pairs(
     array([[0., 1., 2.],
            [3., 4., 5.]])
     """
-    x1, x2 = _against(x1, x2, "bilinear_pairs")
-    return bilinear(x1, x2, weight, bias, index=index, out=out, backend=backend)
+    x1, x2 = _against("bilinear_pairs", x1, x2)
+    return calls.forward("bilinear_pairs", x1, x2, weight, bias, index, out, backend)
 
 
 def bilinear_pairs_backward(
@@ -74,6 +76,8 @@ def bilinear_pairs_backward(
     *,
     index: Array | None = None,
     wrt: Iterable[str] | None = None,
+    out: BilinearGrads | None = None,
+    accumulate: bool = False,
     backend: str | None = None,
 ) -> BilinearGrads:
     """Gradients of :func:`bilinear_pairs` from ``grad_output = dL/dy``, (..., n, m, out).
@@ -88,8 +92,14 @@ def bilinear_pairs_backward(
     array([[3., 3.],
            [3., 3.]])
     """
-    x1, x2 = _against(x1, x2, "bilinear_pairs_backward")
-    found = bilinear_backward(grad_output, x1, x2, weight, bias, index=index, wrt=wrt, backend=backend)
+    verb = "bilinear_pairs_backward"
+    x1, x2 = _against(verb, x1, x2)
+    if isinstance(out, BilinearGrads):
+        out = out._replace(
+            x1=None if out.x1 is None else out.x1[..., :, None, :],
+            x2=None if out.x2 is None else out.x2[..., None, :, :],
+        )
+    found = calls.backward(verb, grad_output, x1, x2, weight, bias, index, wrt, out, accumulate, backend)
     return found._replace(
         x1=None if found.x1 is None else found.x1[..., 0, :],
         x2=None if found.x2 is None else found.x2[..., 0, :, :],
@@ -125,7 +135,8 @@ def quadratic(
     >>> nbl.quadratic(np.array([[3.0, 4.0]]), np.eye(2))
     array([25.])
     """
-    return bilinear(x, x, weight, bias, index=index, out=out, backend=backend)
+    _check_square("quadratic", x, weight, bias)
+    return calls.forward("quadratic", x, x, weight, bias, index, out, backend)
 
 
 def quadratic_backward(
@@ -136,12 +147,14 @@ def quadratic_backward(
     *,
     index: Array | None = None,
     wrt: Iterable[str] | None = None,
+    out: QuadraticGrads | None = None,
+    accumulate: bool = False,
     backend: str | None = None,
 ) -> QuadraticGrads:
     """Gradients of :func:`quadratic`: ``dx[b] = sum_k g[b,k] (W[k] + W[k]') x[b]``, and those of weight and bias.
 
-    ``wrt`` names operands of ``"x", "weight", "bias"``; other parameters, errors and cost are those of
-    :func:`nbbilinear.bilinear_backward`.
+    ``wrt`` names operands of ``"x", "weight", "bias"`` and ``out`` is QuadraticGrads; other parameters, errors and cost
+    are those of :func:`nbbilinear.bilinear_backward`, and one array of x's size beside.
 
     Examples
     --------
@@ -149,22 +162,42 @@ def quadratic_backward(
     >>> nbl.quadratic_backward(np.ones(1), np.array([[3.0, 4.0]]), np.eye(2)).x
     array([[6., 8.]])
     """
+    verb = "quadratic_backward"
+    _check_square(verb, x, weight, bias)
     given = {"x": x, "weight": weight, "bias": bias}
-    wanted = {name for name, a in given.items() if a is not None} if wrt is None else set(wrt)
-    if unknown := sorted(wanted - set(given)):
-        raise ConfigError(f"quadratic_backward: wrt names {', '.join(unknown)}, but the operands are x, weight, bias")
-    both = (wanted - {"x"}) | ({"x1", "x2"} if "x" in wanted else set())
-    found = bilinear_backward(grad_output, x, x, weight, bias, index=index, wrt=both, backend=backend)
-    dx = found.x1
-    if dx is not None:
-        dx += found.x2
-    return QuadraticGrads(dx, found.weight, found.bias)
+    names = tuple(name for name, a in given.items() if a is not None)
+    asked = names if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    if absent := [name for name in asked if name not in names]:
+        wrong = ", ".join(map(repr, absent))
+        raise ConfigError(f"{verb}: wrt names {wrong}, but the operands are {', '.join(names)}")
+    if not isinstance(out, QuadraticGrads | None):
+        raise DTypeError(f"{verb}: out must be QuadraticGrads(x=..., ...) of arrays, got {type(out).__name__}")
+    dx, dweight, dbias = out or QuadraticGrads()
+    both = {"x1", "x2"} if "x" in asked else set()
+    found = calls.backward(
+        verb, grad_output, x, x, weight, bias, index, both | set(asked) - {"x"},
+        BilinearGrads(dx, None, dweight, dbias), accumulate, backend,
+    )  # fmt: skip
+    if found.x1 is not None:
+        found.x1[...] += found.x2
+    return QuadraticGrads(found.x1, found.weight, found.bias)
 
 
-def _against(x1: Array, x2: Array, verb: str) -> tuple[Array, Array]:
+def _against(verb: str, x1: Array, x2: Array) -> tuple[Array, Array]:
     """x1 with an axis for the rows of x2 before its features, and x2 with one for the rows of x1."""
-    x1, x2 = (x if hasattr(x, "ndim") else np.asarray(x) for x in (x1, x2))
-    short = [f"{name} needs a rows axis and a features axis" for name, x in (("x1", x1), ("x2", x2)) if x.ndim < 2]
+    given = {"x1": x1, "x2": x2}
+    foreign = {name: x for name, x in given.items() if is_foreign(x)}
+    own = as_arrays(verb, {name: x for name, x in given.items() if name not in foreign})[0]
+    arrays = {name: own[name] if name in own else foreign[name] for name in given}
+    short = [f"{name} needs a rows axis and a features axis" for name, x in arrays.items() if x is None or x.ndim < 2]
     if short:
-        raise ShapeError(report(f"{verb}: operands do not fit", short, {"x1": x1, "x2": x2}))
-    return x1[..., :, None, :], x2[..., None, :, :]
+        raise ShapeError(report(f"{verb}: operands do not fit", short, arrays))
+    return arrays["x1"][..., :, None, :], arrays["x2"][..., None, :, :]
+
+
+def _check_square(verb: str, x: Array, weight: Array, bias: Array | None) -> None:
+    """Refuse in the words of one operand what would else be told of x1 and x2."""
+    features, sides = np.shape(x)[-1:], np.shape(weight)[-2:]
+    if x is not None and len(sides) == 2 and sides != features * 2:
+        fault = f"weight must end in two axes of x's features {features}, got {sides}"
+        raise ShapeError(report(f"{verb}: operands do not fit", [fault], {"x": x, "weight": weight, "bias": bias}))

@@ -32,7 +32,7 @@ class Layer(OneThread):
 class Step(OneThread):
     """One step of an optimiser on 1000 rows of 100 numbers: of all rows, and of the ten that were touched."""
 
-    params = ([kind.__name__ for kind in optim.Optimizer.__subclasses__()],)
+    params = ([name for name in optim.__all__ if optim.Optimizer in getattr(getattr(optim, name), "__bases__", ())],)
     param_names = ("optimizer",)
 
     def setup(self, optimizer):

@@ -14,7 +14,9 @@ def in_turn(calls, rounds=7, seconds=3.0):
     One call of each goes before all, so that compilation and first touch are outside. Each round begins with another
     name, and an untimed call goes before each sample of short ones: what a neighbour left in caches is nobody's time.
     """
-    repeats = {name: _repeats(call) for name, call in calls.items()}
+    repeats, expected = {}, {}
+    for name, call in calls.items():
+        repeats[name], expected[name] = _repeats(call)
     samples = {name: [] for name in calls}
     names = list(calls)
     begin = perf_counter()
@@ -22,7 +24,7 @@ def in_turn(calls, rounds=7, seconds=3.0):
         if done >= 2 and perf_counter() - begin > seconds:
             break
         for name in names[done % len(names) :] + names[: done % len(names)]:
-            if done == 0 or samples[name][-1] < SHORT:
+            if expected[name] < SHORT:
                 calls[name]()
             samples[name].append(_sample(calls[name], repeats[name]))
     return {name: np.array(some) for name, some in samples.items()}
@@ -42,8 +44,9 @@ def _sample(call, repeats):
 
 
 def _repeats(call):
+    """How many calls a sample takes, and about how long one lasts."""
     call()
     repeats = 1
     while (taken := _sample(call, repeats) * repeats) < LEAST:
         repeats = max(2 * repeats, int(repeats * LEAST / max(taken, 1e-6)))
-    return repeats
+    return repeats, taken / repeats

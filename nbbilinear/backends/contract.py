@@ -76,9 +76,8 @@ class KernelSet(NamedTuple):
 class Backend(NamedTuple):
     """A place to compute.
 
-    ``prepare`` makes an operand fit for the kernels, without a copy where it can; ``prepare_strided`` does so for y and
-    its gradient, which kernels take in any strides, since x1 and x2 may be exchanged. ``strided_weight``: kernels of
-    pairs take the gradient of an exchanged weight so too; else it is filled in other memory and copied.
+    ``prepare`` makes an operand fit for the kernels, without a copy where it can. Since x1 and x2 may be exchanged,
+    kernels take y, weight and their gradients in any strides: ``prepare_strided`` is for those.
     """
 
     name: str
@@ -86,4 +85,3 @@ class Backend(NamedTuple):
     prepare: Callable[[Array], Array]
     prepare_strided: Callable[[Array], Array]
     empty: Callable[..., Array]
-    strided_weight: bool

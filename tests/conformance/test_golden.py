@@ -98,5 +98,5 @@ def test_every_real_file_is_read():
 
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
 def test_half_and_complex_are_refused_with_a_sentence(path):
-    with pytest.raises(nbl.DTypeError, match="cast to float32 or float64"):
+    with pytest.raises(nbl.DTypeError, match="expected float32, float64 or integers"):
         nbl.bilinear(**operands_of(load(path)))

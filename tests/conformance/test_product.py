@@ -6,6 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nbbilinear as nbl
+from nbbilinear.backends import costs
+from nbbilinear.backends.gemm import accumulate, project
+from nbbilinear.backends.numba import parallel
+from nbbilinear.plan import _plan
 
 import cases
 import oracle
@@ -54,6 +58,31 @@ def test_backward(kernel, case, dtype, sizes, seed):
     exact = oracle.faces(**ours, grad_output=g)
     for name in names:
         assert_within(getattr(out, name), exact[name], dtype, name)
+
+
+@pytest.mark.parametrize(("kernel", "case"), TAKEN)
+def test_in_many_blocks_and_chunks(kernel, case, monkeypatch):
+    """With room for a few rows at a time, and every row of the compiled loops a chunk of its own."""
+    monkeypatch.setattr(costs, "WORKSPACE_BYTES", 200)
+    monkeypatch.setattr(accumulate, "WORKSPACE_BYTES", 200)
+    monkeypatch.setattr(project, "_TALL", 2)
+    monkeypatch.setattr(parallel, "CHUNK_FLOP", 1)
+    _plan.cache_clear()
+    rng = np.random.default_rng(6)
+    some = cases.shapes(case, 5, 4, 3, 5, 7)
+    ours = cases.operands(some, "float64", rng)
+    g = rng.normal(size=cases.y_shape(some))
+    out = np.full(cases.y_shape(some), np.nan)
+    try:
+        nbl.bilinear(**ours, out=out, backend=kernel)
+        found = nbl.bilinear_backward(g, **ours, backend=kernel)
+    finally:
+        _plan.cache_clear()
+    exact = oracle.faces(**ours, grad_output=g)
+    assert_within(out, exact["y"], "float64", "y")
+    for name, gradient in found._asdict().items():
+        if gradient is not None:
+            assert_within(gradient, exact[name], "float64", name)
 
 
 @pytest.mark.parametrize("wanted", [["x1"], ["x2"], ["weight"], ["bias"], ["x1", "weight"], ["x2", "bias"]])

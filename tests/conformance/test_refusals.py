@@ -45,6 +45,15 @@ class OnDevice:
         return (2, 0)
 
 
+class Negated(OnDevice):
+    """Stands for a torch tensor whose sign is kept beside its memory."""
+
+    __module__ = "torch"
+
+    def is_neg(self):
+        return True
+
+
 class NeedsGrad(OnDevice):
     __module__ = "torch"
     requires_grad = True
@@ -76,11 +85,24 @@ SHAPES = {
     "out.x1 shares memory with grad_output": lambda: back(
         weight=np.ones((3, 3, 4)), bias=None, grad_output=X1, out=nbl.BilinearGrads(x1=X1)
     ),
+    "bilinear_pairs: operands do not fit": lambda: nbl.bilinear_pairs(X2, X2, W),
+    "quadratic: operands do not fit\n  - weight must end in two axes of x's features (4,), got (3, 4)": lambda: (
+        nbl.quadratic(X2, W)
+    ),
+    "x1 must be an array or a tuple of sizes, got (-7, 3)": lambda: nbl.plan((-7, 3), X2, W),
+    "weight must be (count": lambda: call(weight=np.ones((3, 4)), bias=None, index=[5] * 7),
+    "x1 was planned as (7, 3) float64": lambda: nbl.plan(X1, X2, W).run(X1[:3], X2[:3], W),
     "operands are not those planned for": lambda: nbl.plan(X1, X2, W).run(X1[:3], X2[:3], W),
     "workspace does not fit": lambda: nbl.plan(X1, X2, W).run(X1, X2, W, workspace=np.empty(10**7)),
 }
 DTYPES = {
-    "float16, bfloat16 and complex": lambda: call(x1=X1.astype("f2")),
+    "x1 has dtype float16; expected float32, float64 or integers: cast": lambda: call(x1=X1.astype("f2")),
+    "x2 is None: an array is needed": lambda: call(x2=None),
+    "out must be BilinearGrads": lambda: back(out=(X1, X2, W, B)),
+    "out must be QuadraticGrads": lambda: nbl.quadratic_backward(G, X1, np.ones((5, 3, 3)), out=[X1]),
+    "lazily changed torch tensor: pass x1.resolve_neg()": lambda: call(
+        x1=Negated(), x2=Negated(), weight=Negated(), bias=None
+    ),
     "weight has dtype complex128": lambda: call(weight=W.astype(complex)),
     "x1 has dtype bool": lambda: call(x1=X1.astype(bool)),
     "x2 has dtype object": lambda: call(x2=X2.astype(object)),
@@ -98,6 +120,8 @@ DTYPES = {
     "grad_output has dtype complex128": lambda: back(grad_output=G * 1j),
 }
 BACKENDS = {
+    "backend must be a name": lambda: call(backend=3),
+    "has no kernel for pairs: shared 1 x rows1 7": lambda: nbl.bilinear_pairs(X1, X2, W, backend="numpy/gemm.outer"),
     "backend 'gpu' is unknown; there are 'numpy', 'numba'": lambda: call(backend="gpu"),
     "has no kernel 'numba/fast'; it has 'numba/portable'": lambda: call(backend="numba/fast"),
     "lazy dask array": lambda: call(x1=Lazy()),
@@ -108,7 +132,7 @@ BACKENDS = {
 SETTINGS = {
     "wrt names 'w', but the operands are x1, x2, weight, bias": lambda: back(wrt=["w"]),
     "wrt names 'bias', but the operands are x1, x2, weight": lambda: back(bias=None, wrt="bias"),
-    "wrt names y, but the operands are x, weight, bias": lambda: nbl.quadratic_backward(G, X1, W, wrt=["y"]),
+    "wrt names 'y', but the operands are x, weight": lambda: nbl.quadratic_backward(G, X1, np.ones((5, 3, 3)), wrt="y"),
     "this plan is for gradients": lambda: nbl.plan(X1, X2, W, backward=True).run(X1, X2, W),
 }
 INDICES = {

@@ -31,7 +31,9 @@ def test_threads_start_from_the_defaults():
     assert seen == [_from_environment().backend]
 
 
-@pytest.mark.parametrize("wrong", [{"threads": 0}, {"threads": True}, {"precision": "half"}])
+@pytest.mark.parametrize(
+    "wrong", [{"threads": 0}, {"threads": True}, {"threads": 2.5}, {"threads": "2"}, {"precision": "half"}]
+)
 def test_values_without_meaning_are_refused(wrong):
     with pytest.raises(nbl.ConfigError, match=next(iter(wrong))), nbl.config(**wrong):
         pass

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,15 @@ def test_plans_are_kept_and_bounded():
 def test_axes_of_size_one_belong_to_nobody():
     axes = sort_axes((2, 1, 5), (2, 1, 1), (1, 5), ())
     assert (axes.shared, axes.only1, axes.only2, axes.mirrored) == ((), (0,), (2,), False)
+
+
+def test_auto_goes_back_to_the_cheapest():
+    shapes = (1000, 64), (1000, 64), (64, 64, 64)
+    with nbl.config(backend="numba"), nbl.config(backend="auto"):
+        assert nbl.plan(*shapes).chosen.backend.name == "numpy"
+    assert nbl.plan(*shapes, backend="auto").chosen.backend.name == "numpy"
+
+
+def test_a_plan_can_be_sent_to_another_process():
+    plan = pickle.loads(pickle.dumps(nbl.plan((3, 4), (3, 5), (2, 4, 5), backend="numpy")))
+    np.testing.assert_array_equal(plan.run(*(np.ones(s, "f4") for s in ((3, 4), (3, 5), (2, 4, 5)))), 20)

@@ -11,7 +11,7 @@ from ...problem import Problem
 from ..contract import Work
 from ..costs import pairs_work, weight_bytes
 from .accumulate import bias_gradient, matmul_into
-from .project import project_rows, unproject
+from .project import project, unproject
 
 Array = Any
 
@@ -21,13 +21,13 @@ def forward(
 ) -> None:
     """out[s,n,m,k] = sum_i x1[s,n,i] t[s,m,k,i] + bias[k]."""
     for s, m, block, t in _blocks(x2, weight, workspace):
-        project_rows(xp, _flat(x2)[block], weight, which, block, t.reshape(-1, t.shape[2] * t.shape[3]))
+        project(xp, _flat(x2)[block], weight, which, block.start, t)
         target = out[s][:, :, m]
         for some in _pieces(target):
-            mk = t[:, some].reshape(len(t), -1, t.shape[-1])
-            xp.matmul(x1[s], mk.swapaxes(1, 2), out=_columns(target, some))
-        if bias is not None:
-            target += bias[0] if which is None else bias[which[block]].reshape(len(t), 1, -1, t.shape[2])
+            columns, mk = _columns(target, some), t[:, some].reshape(len(t), -1, t.shape[-1])
+            xp.matmul(x1[s], mk.swapaxes(1, 2), out=columns)
+            if bias is not None:
+                columns += _bias_of_columns(xp, bias, which, block, t.shape)[:, :, some].reshape(len(t), 1, -1)
 
 
 def backward(
@@ -35,13 +35,12 @@ def backward(
     dx1: Array, dx2: Array, dweight: Array, dbias: Array, workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
     """dx1[n,i] = sum_mk g[n,(m,k)] t[(m,k),i]; dt[(m,k),i] = sum_n g x1; dx2 = dt W; dW = dt' x2."""
-    add = accumulate or which is not None
     if dweight is not None and which is not None and not accumulate:
         dweight[...] = 0
     for s, m, block, t in _blocks(x2, weight, workspace):
         g = grad_output[s][:, :, m]
         if dx1 is not None:
-            project_rows(xp, _flat(x2)[block], weight, which, block, t.reshape(-1, t.shape[2] * t.shape[3]))
+            project(xp, _flat(x2)[block], weight, which, block.start, t)
             for some in _pieces(g):
                 mk = t[:, some].reshape(len(t), -1, t.shape[-1])
                 matmul_into(xp, _columns(g, some), mk, dx1[s], accumulate or m.start + some.start > 0)
@@ -49,8 +48,9 @@ def backward(
             for some in _pieces(g):
                 mk = t[:, some].reshape(len(t), -1, t.shape[-1])
                 xp.matmul(_columns(g, some).swapaxes(1, 2), x1[s], out=mk)
-            flat = None if dx2 is None else _flat(dx2)
-            unproject(xp, t, _flat(x2)[block], weight, which, block, flat, dweight, accumulate, add or block.start > 0)
+            flat = None if dx2 is None else _flat(dx2)[block]
+            add = accumulate or which is not None or block.start > 0
+            unproject(xp, t, _flat(x2)[block], weight, which, block.start, flat, dweight, accumulate, add)
     if dbias is not None:
         rows = grad_output.sum(axis=1).reshape(-1, grad_output.shape[-1])
         bias_gradient(xp, rows, dbias, which, accumulate)
@@ -93,6 +93,13 @@ def _columns(y: Array, some: slice) -> Array:
     """y[s,n,(m,k)] of some m, as a view."""
     part = y[:, :, some]
     return part.reshape(*part.shape[:2], -1)
+
+
+def _bias_of_columns(xp: Any, bias: Array, which: Array | None, block: slice, shape: tuple[int, ...]) -> Array:
+    """The bias of a block's (s, 1, m, k), laid out: adding along a whole row beats adding along a few k by far."""
+    shared, rows2, out_features, _ = shape
+    rows = xp.broadcast_to(bias, (shared * rows2, out_features)) if which is None else bias[which[block]]
+    return rows.reshape(shared, 1, rows2, out_features)
 
 
 def _flat(x2: Array) -> Array:

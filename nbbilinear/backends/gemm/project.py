@@ -1,6 +1,7 @@
 """Rows: t[b,k,i] = sum_j W[k,i,j] x2[b,j] by one GEMM, then out[b,k] = sum_i x1[b,i] t[b,k,i].
 
-The intermediate has out * in1 numbers per row; the weight is read in its own layout.
+The intermediate has out * in1 numbers per row; it is made for blocks of rows and outputs, tall enough that a weight is
+not read again for every few rows. The weight is read in its own layout.
 """
 
 from collections.abc import Iterator
@@ -14,20 +15,21 @@ from .accumulate import bias_gradient, matmul_into
 
 Array = Any
 _SHORT = 64  # up to this in1 einsum's loop beats a matmul per row (measured at 16, 30, 64, 100, 256)
+_TALL = 256  # rows from which on a GEMM runs at full speed; with fewer in a block, outputs are split first
 
 
 def forward(
     xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, which: Array, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = sum_i x1[b,i] t[b,k,i] + bias[k]."""
-    for block, t in _blocks(len(x2), weight, workspace):
-        _project(xp, x2[block], weight, which, block, t)
+    for b, k, t in _blocks(len(x2), weight, workspace):
+        project(xp, x2[b], weight[:, k], which, b.start, t)
         if x1.shape[1] <= _SHORT:
-            out[block] = xp.einsum("bki,bi->bk", t, x1[block])
+            out[b, k] = xp.einsum("bki,bi->bk", t, x1[b])
         else:
-            xp.matmul(t, x1[block][:, :, None], out=out[block][:, :, None])
-        if bias is not None:
-            out[block] += bias[0] if which is None else bias[which[block]]
+            xp.matmul(t, x1[b][:, :, None], out=out[b, k][:, :, None])
+    if bias is not None:
+        out += bias[0] if which is None else bias[which]
 
 
 def backward(
@@ -35,56 +37,50 @@ def backward(
     dx1: Array, dx2: Array, dweight: Array, dbias: Array, workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
     """dx1[b,i] = sum_k g[b,k] t[b,k,i]; with dt[b,k,i] = g[b,k] x1[b,i], dx2 = dt W and dW = dt' x2."""
-    add = accumulate or which is not None
     if dweight is not None and which is not None and not accumulate:
         dweight[...] = 0
-    for block, t in _blocks(len(x2), weight, workspace):
-        g = grad_output[block]
+    for b, k, t in _blocks(len(x2), weight, workspace):
+        g, add = grad_output[b, k], accumulate or k.start > 0
         if dx1 is not None:
-            _project(xp, x2[block], weight, which, block, t)
-            matmul_into(xp, g[:, None, :], t, dx1[block][:, None, :], accumulate)
+            project(xp, x2[b], weight[:, k], which, b.start, t)
+            matmul_into(xp, g[:, None, :], t, dx1[b][:, None, :], add)
         if dx2 is not None or dweight is not None:
-            xp.multiply(g[:, :, None], x1[block][:, None, :], out=t)
-            unproject(xp, t, x2[block], weight, which, block, dx2, dweight, accumulate, add or block.start > 0)
+            xp.multiply(g[:, :, None], x1[b][:, None, :], out=t)
+            wanted = None if dx2 is None else dx2[b], None if dweight is None else dweight[:, k]
+            unproject(
+                xp, t, x2[b], weight[:, k], which, b.start, *wanted, add, accumulate or which is not None or b.start > 0
+            )
     if dbias is not None:
         bias_gradient(xp, grad_output, dbias, which, accumulate)
 
 
+def project(xp: Any, x2: Array, weight: Array, which: Array, first: int, t: Array) -> None:
+    """t[b,k,i] = sum_j W[k,i,j] x2[b,j], for rows of x2 from number ``first`` on."""
+    for b, w in groups(xp, which, len(x2), first):
+        flat = t.reshape(len(x2), -1)
+        right = weight[w].reshape(flat.shape[1], -1).T
+        if isinstance(b, slice):
+            xp.matmul(x2[b], right, out=flat[b])
+        else:
+            flat[b] = xp.matmul(x2[b], right)
+
+
 def unproject(
-    xp: Any, dt: Array, x2: Array, weight: Array, which: Array, block: slice,
+    xp: Any, dt: Array, x2: Array, weight: Array, which: Array, first: int,
     dx2: Array, dweight: Array, add_input: bool, add_weight: bool,
 ) -> None:  # fmt: skip
-    """dx2[b,j] = sum_ki dt[b,k,i] W[k,i,j] and dW[k,i,j] = sum_b dt[b,k,i] x2[b,j], for the rows of a block."""
+    """dx2[b,j] = sum_ki dt[b,k,i] W[k,i,j] and dW[k,i,j] = sum_b dt[b,k,i] x2[b,j], for rows from ``first`` on."""
     out_features, in1, in2 = weight.shape[1:]
     dt = dt.reshape(len(x2), out_features * in1)
-    for b, w in groups(xp, which, len(x2), block.start):
+    for b, w in groups(xp, which, len(x2), first):
         if dx2 is not None and isinstance(b, slice):
-            matmul_into(xp, dt[b], weight[w].reshape(-1, in2), dx2[block][b], add_input)
+            matmul_into(xp, dt[b], weight[w].reshape(-1, in2), dx2[b], add_input)
         elif dx2 is not None:
-            dx2[block][b] = xp.matmul(dt[b], weight[w].reshape(-1, in2)) + (dx2[block][b] if add_input else 0)
+            dx2[b] = xp.matmul(dt[b], weight[w].reshape(-1, in2)) + (dx2[b] if add_input else 0)
         if dweight is not None:
-            for rows in _matrices(dweight[w]):
-                target = dweight[w][rows].reshape(-1, in2)
-                columns = slice(rows.start * in1, rows.stop * in1)
-                matmul_into(xp, dt[b][:, columns].T, x2[b], target, add_weight)
-
-
-def _matrices(weight: Array) -> Iterator[slice]:
-    """Ranges of k whose (k, i) are evenly spaced in memory, so that they are the rows of one matrix."""
-    out_features, in1, _ = weight.shape
-    even = out_features == 1 or weight.strides[0] == in1 * weight.strides[1]
-    for start in range(0, out_features, out_features if even else 1):
-        yield slice(start, start + (out_features if even else 1))
-
-
-def project_rows(xp: Any, x2: Array, weight: Array, which: Array, block: slice, t: Array) -> None:
-    """t[b,(k,i)] = sum_j W[k,i,j] x2[b,j]; ``t`` has a row of out * in1 numbers per row of ``x2``."""
-    for b, w in groups(xp, which, len(x2), block.start):
-        right = weight[w].reshape(t.shape[1], -1).T
-        if isinstance(b, slice):
-            xp.matmul(x2[b], right, out=t[b])
-        else:
-            t[b] = xp.matmul(x2[b], right)
+            for k in _matrices(dweight[w]):
+                columns = slice(k.start * in1, k.stop * in1)
+                matmul_into(xp, dt[b][:, columns].T, x2[b], dweight[w][k].reshape(-1, in2), add_weight)
 
 
 def work(problem: Problem) -> Work:
@@ -98,20 +94,29 @@ def work(problem: Problem) -> Work:
 
 
 def workspace(problem: Problem) -> int:
-    """Elements of t for one block of rows."""
-    per_row = problem.out_features * problem.in1
+    """Elements of t for one block of rows and outputs."""
+    rows = min(problem.shared, _TALL)
+    outputs = block_rows(problem, rows * problem.in1, problem.out_features)
+    per_row = outputs * problem.in1
     return per_row * block_rows(problem, per_row, problem.shared)
 
 
-def _project(xp: Any, x2: Array, weight: Array, which: Array, block: slice, t: Array) -> None:
-    project_rows(xp, x2, weight, which, block, t.reshape(len(x2), -1))
-
-
-def _blocks(rows: int, weight: Array, workspace: Array) -> Iterator[tuple[slice, Array]]:
-    """Blocks of rows, each with its part of the workspace as t."""
+def _blocks(rows: int, weight: Array, workspace: Array) -> Iterator[tuple[slice, slice, Array]]:
+    """Blocks of rows and of outputs, each with its part of the workspace as t."""
     out_features, in1 = weight.shape[1:3]
-    step = len(workspace) // (out_features * in1)
-    for start in range(0, rows, step):
-        stop = min(rows, start + step)
-        t = workspace[: (stop - start) * out_features * in1]
-        yield slice(start, stop), t.reshape(stop - start, out_features, in1)
+    outputs = max(1, min(out_features, len(workspace) // (min(rows, _TALL) * in1)))
+    step = len(workspace) // (outputs * in1)
+    for k in range(0, out_features, outputs):
+        k_stop = min(out_features, k + outputs)
+        for b in range(0, rows, step):
+            shape = (min(rows, b + step) - b, k_stop - k, in1)
+            t = workspace[: shape[0] * shape[1] * in1].reshape(shape)
+            yield slice(b, b + shape[0]), slice(k, k_stop), t
+
+
+def _matrices(weight: Array) -> Iterator[slice]:
+    """Ranges of k whose (k, i) are evenly spaced in memory, so that they are the rows of one matrix."""
+    out_features, in1, _ = weight.shape
+    even = out_features == 1 or weight.strides[0] == in1 * weight.strides[1]
+    for start in range(0, out_features, out_features if even else 1):
+        yield slice(start, start + (out_features if even else 1))

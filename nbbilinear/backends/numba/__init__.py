@@ -7,4 +7,4 @@ from ..contract import Backend
 from . import portable
 from .arrays import empty, prepare, prepare_strided
 
-BACKEND = Backend("numba", portable.KERNELS, prepare, prepare_strided, empty, strided_weight=False)
+BACKEND = Backend("numba", portable.KERNELS, prepare, prepare_strided, empty)

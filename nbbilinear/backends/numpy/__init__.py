@@ -1,7 +1,8 @@
 """NumPy: matrix multiplications through its BLAS, and the definition by its einsum."""
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +11,19 @@ from ..contract import Backend, Speed
 
 # Fitted to `benchmarks/benchmarks/orders.py`, one thread: GEMM reaches 60 to 110 GFLOP/s, einsum's loops 1 to 2,
 # an integer matmul has no BLAS. Only the ratios between kernels matter.
-_GEMM = Speed({"f4": 1.2e11, "f8": 6e10, "": 1e9}, bytes_per_second=2e10, seconds_per_call=1.5e-6)
-_EINSUM = Speed({"f4": 1.5e9, "f8": 1.5e9, "": 1e9}, bytes_per_second=1.2e10, seconds_per_call=4e-6)
+_GEMM = Speed({"f4": 1.2e11, "f8": 4.5e10, "": 1e9}, bytes_per_second=3e10, seconds_per_call=2e-6)
+_EINSUM = Speed({"f4": 3.9e9, "f8": 3.1e9, "": 1e9}, bytes_per_second=3e10, seconds_per_call=7e-6)
 
 
-def _bind(function: Callable[..., None]) -> Callable[..., None]:
-    """The function on NumPy, without warnings: NaN and infinity show, and a BLAS warns of numbers it throws away."""
-    return np.errstate(all="ignore")(partial(function, np))
+@dataclass(frozen=True, slots=True)
+class _OnNumPy:
+    """A function on NumPy, without warnings: NaN and infinity show, and a BLAS warns of numbers it throws away."""
+
+    function: Callable[..., None]
+
+    def __call__(self, *operands: Any) -> None:
+        with np.errstate(all="ignore"):
+            self.function(np, *operands)
 
 
 def _as_is(array: np.ndarray) -> np.ndarray:
@@ -26,9 +33,8 @@ def _as_is(array: np.ndarray) -> np.ndarray:
 
 BACKEND = Backend(
     "numpy",
-    (*gemm.kernels("numpy", _bind, _GEMM), *einsum.kernels("numpy", _bind, _EINSUM)),
+    (*gemm.kernels("numpy", _OnNumPy, _GEMM), *einsum.kernels("numpy", _OnNumPy, _EINSUM)),
     prepare=_as_is,
     prepare_strided=_as_is,
     empty=np.empty,
-    strided_weight=True,
 )

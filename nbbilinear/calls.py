@@ -1,0 +1,143 @@
+"""What every verb does: take the operands, find the plan, make or check the outputs, run."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from . import execute
+from .axes import Shape
+from .errors import ConfigError, DTypeError, ShapeError, report
+from .execute import BilinearGrads
+from .kinds import as_arrays
+from .operands import Operands, as_index, common_dtype, take
+from .outputs import to_fill
+from .plan import Plan, plan_for
+
+Array = Any
+
+
+def forward(
+    verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None,
+    out: Array | None, backend: str | None,
+) -> Array:  # fmt: skip
+    """Compute y, as :func:`nbbilinear.bilinear` says; ``verb`` is what messages call it."""
+    given = take(verb, x1, x2, weight, bias, index)
+    arranged, lead = _collapse(given)
+    chosen = plan_for(verb, arranged, lead=lead, backend=backend)
+    return chosen.fill(verb, arranged.cast(), given, out, None)
+
+
+def backward(
+    verb: str, grad_output: Array, x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None,
+    wrt: Iterable[str] | None, out: BilinearGrads | None, accumulate: bool, backend: str | None,
+) -> BilinearGrads:  # fmt: skip
+    """Compute gradients, as :func:`nbbilinear.bilinear_backward` says."""
+    given = take(verb, x1, x2, weight, bias, index)
+    wanted = _wanted(verb, wrt, given)
+    planned = given if "bias" in wanted else given._replace(bias=None)
+    chosen = plan_for(verb, planned, wanted, backend=backend).chosen
+    g = _grad_output(verb, grad_output, chosen.problem.out_shape, given)
+    gradients = _to_fill(verb, out, wanted, given, accumulate, g)
+    operands = given.cast()[:3]
+    execute.backward(chosen, g, *operands, given.index, gradients, chosen.scratch(), accumulate)
+    if given.give_back is None:
+        return gradients
+    return BilinearGrads(*(
+        None if filled is None else given.give_back(filled) if asked is None else asked
+        for filled, asked in zip(gradients, out or BilinearGrads(), strict=True)
+    ))  # fmt: skip
+
+
+def plan(
+    verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None,
+    dtype: Any, of_gradients: bool, backend: str | None,
+) -> Plan:  # fmt: skip
+    """Plan for operands, or for tuples of sizes, as :func:`nbbilinear.plan` says."""
+    named = {"x1": x1, "x2": x2, "weight": weight, "bias": bias}
+    blank = {name: _blank(verb, name, a, dtype or np.float32) for name, a in named.items()}
+    arrays = as_arrays(verb, blank)[0]
+    chosen = as_index(verb, _blank(verb, "index", index, np.int64), arrays)
+    given = Operands(**arrays, index=chosen, dtype=common_dtype(verb, arrays), give_back=None, uniform=False)
+    return plan_for(verb, given, _wanted(verb, None, given) if of_gradients else (), backend=backend)
+
+
+def _collapse(given: Operands) -> tuple[Operands, Shape | None]:
+    """Take one of every run of repeated rows (stride 0), and the leading shape that they stood for."""
+    if given.x1.flags.c_contiguous and given.x2.flags.c_contiguous:
+        return given, None
+    x1, x2 = _once(given.x1), _once(given.x2)
+    if x1 is given.x1 and x2 is given.x2:
+        return given, None
+    lead_weight = given.weight.shape[:-3] if given.index is None else given.index.shape
+    try:
+        lead = np.broadcast_shapes(given.x1.shape[:-1], given.x2.shape[:-1], lead_weight)
+    except ValueError:
+        return given, None  # for the plan to refuse, with the shapes as they were given
+    return given._replace(x1=x1, x2=x2), lead
+
+
+def _blank(verb: str, name: str, operand: Any, dtype: Any) -> Array:
+    """An operand as it is; given by its sizes, an array of them that takes no memory."""
+    if not isinstance(operand, tuple):
+        return operand
+    if not all(isinstance(size, int) and size >= 0 for size in operand):
+        raise ShapeError(f"{verb}: {name} must be an array or a tuple of sizes, got {operand!r}")
+    return np.broadcast_to(np.zeros((), dtype), operand)
+
+
+def _once(array: Array) -> Array:
+    if 0 not in array.strides[:-1] or not array.size:
+        return array
+    leading = zip(array.strides[:-1], array.shape[:-1], strict=True)
+    return array[tuple(slice(0, 1) if stride == 0 and size > 1 else slice(None) for stride, size in leading)]
+
+
+def _wanted(verb: str, wrt: Iterable[str] | None, given: Operands) -> tuple[str, ...]:
+    """The operands to differentiate by, in their order; refused where one is absent or of integers."""
+    names = ("x1", "x2", "weight") if given.bias is None else ("x1", "x2", "weight", "bias")
+    asked = names if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    if absent := [name for name in asked if name not in names]:
+        wrong = ", ".join(map(repr, absent))
+        raise ConfigError(f"{verb}: wrt names {wrong}, but the operands are {', '.join(names)}")
+    wanted = tuple(name for name in names if name in asked)
+    if not given.uniform or given.dtype.kind != "f":
+        operands = given.named()
+        integers = [name for name in wanted if operands[name].dtype.kind != "f"]
+        if integers:
+            faults = [f"{name} has dtype {operands[name].dtype}; integers have no gradients" for name in integers]
+            raise DTypeError(report(f"{verb}: cannot differentiate", faults, operands))
+    return wanted
+
+
+def _grad_output(verb: str, grad_output: Array, shape: Shape, given: Operands) -> Array:
+    if type(grad_output) is np.ndarray and grad_output.dtype == given.dtype and grad_output.shape == shape:
+        return grad_output
+    g = as_arrays(verb, {"grad_output": grad_output})[0]["grad_output"]
+    common_dtype(verb, {"grad_output": g})
+    if g.shape != shape:
+        fault = f"grad_output has shape {g.shape}, y has {shape}"
+        raise ShapeError(report(f"{verb}: operands do not fit", [fault], {"grad_output": g, **given.named()}))
+    return g.astype(given.dtype, copy=False)
+
+
+def _to_fill(
+    verb: str, out: BilinearGrads | None, wanted: tuple[str, ...], given: Operands, accumulate: bool, g: Array
+) -> BilinearGrads:
+    """The arrays for the wanted gradients: those of ``out``, new ones where it has none."""
+    operands = given.named()
+    if out is None and given.uniform and not accumulate:
+        return BilinearGrads(**{name: np.empty(operands[name].shape, given.dtype) for name in wanted})
+    if not isinstance(out, BilinearGrads | None):
+        raise DTypeError(f"{verb}: out must be BilinearGrads(x1=..., x2=..., ...) of arrays, got {type(out).__name__}")
+    offered = (out or BilinearGrads())._asdict()
+    inputs = {"grad_output": g, **operands}
+    filled: dict[str, Array] = {}
+    for name in wanted:
+        shape, dtype = operands[name].shape, operands[name].dtype.newbyteorder("=")
+        if offered[name] is None:
+            filled[name] = (np.zeros if accumulate else np.empty)(shape, dtype)
+        else:
+            filled[name] = to_fill(verb, f"out.{name}", offered[name], shape, dtype, inputs)
+            inputs |= {f"out.{name}": filled[name]}
+    return BilinearGrads(**filled)
