@@ -3,6 +3,7 @@
 from importlib.metadata import version as _version
 
 from . import losses, optim
+from .batches import Batches
 from .config import config
 from .errors import (
     BackendError,
@@ -15,14 +16,14 @@ from .errors import (
     ShapeError,
 )
 from .functional import BilinearGrads, bilinear, bilinear_backward, plan
-from .layers import Bilinear, Module, Parameter
+from .layers import Bilinear, Layer, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Softmax, Tanh
 from .relatives import QuadraticGrads, bilinear_pairs, bilinear_pairs_backward, quadratic, quadratic_backward
 
 __version__ = _version("nbbilinear")
 
 __all__ = [
-    "BackendError", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError", "DTypeError",
-    "IndexRangeError", "LayerError", "Module", "Parameter", "QuadraticGrads", "ShapeError", "bilinear",
-    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "config", "losses", "optim", "plan", "quadratic",
-    "quadratic_backward",
+    "BackendError", "Batches", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError",
+    "DTypeError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter", "QuadraticGrads", "ReLU",
+    "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear", "bilinear_backward", "bilinear_pairs",
+    "bilinear_pairs_backward", "config", "losses", "optim", "plan", "quadratic", "quadratic_backward",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from . import execute
 from .axes import Shape
 from .errors import ConfigError, DTypeError, ShapeError, report
 from .execute import BilinearGrads
-from .kinds import as_arrays
+from .kinds import as_arrays, check_same_kind
 from .operands import Operands, as_index, common_dtype, take
 from .outputs import to_fill
 from .plan import Plan, plan_for
@@ -23,6 +23,8 @@ def forward(
 ) -> Array:  # fmt: skip
     """Compute y, as :func:`nbbilinear.bilinear` says; ``verb`` is what messages call it."""
     given = take(verb, x1, x2, weight, bias, index)
+    if out is not None:
+        check_same_kind(verb, {"x1": x1, "x2": x2, "weight": weight, "out": out})
     arranged, lead = _collapse(given)
     chosen = plan_for(verb, arranged, lead=lead, backend=backend)
     return chosen.fill(verb, arranged.cast(), given, out, None)
@@ -37,6 +39,9 @@ def backward(
     wanted = _wanted(verb, wrt, given)
     planned = given if "bias" in wanted else given._replace(bias=None)
     chosen = plan_for(verb, planned, wanted, backend=backend).chosen
+    if out is not None or type(grad_output) is not np.ndarray or given.give_back is not None:
+        others = {f"out.{name}": a for name, a in (out._asdict() if isinstance(out, BilinearGrads) else {}).items()}
+        check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, "weight": weight, **others})
     g = _grad_output(verb, grad_output, chosen.problem.out_shape, given)
     gradients = _to_fill(verb, out, wanted, given, accumulate, g)
     operands = given.cast()[:3]
@@ -59,7 +64,10 @@ def plan(
     arrays = as_arrays(verb, blank)[0]
     chosen = as_index(verb, _blank(verb, "index", index, np.int64), arrays)
     given = Operands(**arrays, index=chosen, dtype=common_dtype(verb, arrays), give_back=None, uniform=False)
-    return plan_for(verb, given, _wanted(verb, None, given) if of_gradients else (), backend=backend)
+    if of_gradients:
+        return plan_for(verb, given, _wanted(verb, None, given), backend=backend)
+    arranged, lead = (given, None) if isinstance(x1, tuple) or isinstance(x2, tuple) else _collapse(given)
+    return plan_for(verb, arranged, lead=lead, backend=backend)
 
 
 def _collapse(given: Operands) -> tuple[Operands, Shape | None]:

@@ -47,11 +47,12 @@ def config(
     backend : str, optional
         ``"numpy"``, ``"numba"``, one kernel of a backend as ``"numba/portable"``, or ``"auto"``: the cheapest.
     threads : int, optional
-        The most threads a call may use. Results of the ``numba`` backend have the same bits for any number.
+        The most threads the ``numba`` backend may use; its results have the same bits for any number. NumPy's BLAS has
+        threads of its own: see ``threadpoolctl``.
     precision : str, optional
         Arithmetic for float32 operands. Backends here have ``"float32"`` only, and refuse calls under any other.
     batch_invariant : bool, optional
-        Only kernels whose result for a row does not depend on the rows beside it.
+        Only kernels whose result for a row does not depend on the rows beside it: paired rows on ``numba``.
 
     Raises
     ------
@@ -94,6 +95,8 @@ def _checked(settings: Config, source: str) -> Config:
     threads = settings.threads
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise ConfigError(f"{source}: threads must be a whole number of at least 1, got {threads!r}")
+    if not isinstance(settings.batch_invariant, bool):
+        raise ConfigError(f"{source}: batch_invariant must be True or False, got {settings.batch_invariant!r}")
     if settings.precision not in PRECISIONS:
         raise ConfigError(f"{source}: precision must be one of {', '.join(PRECISIONS)}, got {settings.precision!r}")
     return settings

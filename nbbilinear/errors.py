@@ -40,6 +40,10 @@ class ConfigError(BilinearError, ValueError):
     """A setting or an argument that is no array has no meaning."""
 
 
+class DataError(BilinearError, ValueError):
+    """A file of data is missing, or malformed; the message names file, line and, where it helps, column."""
+
+
 class CheckpointError(BilinearError, ValueError):
     """A file or state does not fit the model, or is damaged."""
 

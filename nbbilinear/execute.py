@@ -194,7 +194,7 @@ def _weight_of_rows(choice: Choice, which: Array, place: Shape) -> Array:
     here = _at(which[..., None], axes, axes.split, place)[..., 0]
     along = axes.shared + axes.only2
     sizes = tuple(size if axis in along else 1 for axis, size in enumerate(axes.lead))
-    return np.ascontiguousarray(arrangement.merged(np.broadcast_to(here, sizes)))
+    return np.array(arrangement.merged(np.broadcast_to(here, sizes)))  # a copy: broadcast arrays are read-only
 
 
 def _backward_bias(grad_output: Array, index: Array | None, dbias: Array, accumulate: bool) -> None:

@@ -95,7 +95,7 @@ def bilinear_backward(
     Parameters
     ----------
     grad_output : (..., out) array
-        Of y's shape.
+        Of y's shape; computed with in the operands' dtype.
     x1, x2, weight, bias, index, backend
         As given to :func:`bilinear`. Of ``bias`` only the shape matters.
     wrt : iterable of str, optional

@@ -20,6 +20,14 @@ _DLPACK_CPU = (1, 3)  # kDLCPU and kDLCUDAHost of dlpack.h
 
 def as_arrays(verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Array], GiveBack | None]:
     """Every operand as a plain ndarray (None stays None), and the way back to the caller's kind."""
+    check_same_kind(verb, given)
+    arrays = {name: None if value is None else _as_array(verb, name, value) for name, value in given.items()}
+    example = next((value for value in given.values() if is_foreign(value)), None)
+    return arrays, None if example is None else _way_back(example)
+
+
+def check_same_kind(verb: str, given: Mapping[str, Any]) -> None:
+    """Refuse arrays of different libraries."""
     kinds = {name: _foreign_kind(verb, name, value) for name, value in given.items() if value is not None}
     foreign = sorted({kind for kind in kinds.values() if kind})
     if foreign and any(kind is None and isinstance(given[name], np.ndarray) for name, kind in kinds.items()):
@@ -27,11 +35,6 @@ def as_arrays(verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Array], Gi
     if len(foreign) > 1:
         fault = f"operands are arrays of different libraries ({', '.join(foreign)}): convert them to one"
         raise BackendError(report(f"{verb}: operands do not fit", [fault], given))
-    arrays = {
-        name: None if value is None else _as_array(verb, name, value, kinds[name]) for name, value in given.items()
-    }
-    example = next((given[name] for name, kind in kinds.items() if kind), None)
-    return arrays, None if example is None else _way_back(example)
 
 
 def is_foreign(value: Any) -> bool:
@@ -56,8 +59,9 @@ def _foreign_kind(verb: str, name: str, value: Any) -> str | None:
     return None
 
 
-def _as_array(verb: str, name: str, value: Any, kind: str | None) -> Array:
+def _as_array(verb: str, name: str, value: Any) -> Array:
     """``value`` as a plain ndarray, on the same memory where it has one."""
+    kind = _foreign_kind(verb, name, value)
     if kind is None:
         try:
             return np.asarray(value)

@@ -31,8 +31,9 @@ class Operands(NamedTuple):
         """The operands in the dtype to compute in."""
         if self.uniform:
             return self
-        cast = {name: a.astype(self.dtype, copy=False) for name, a in self.named().items() if a is not None}
-        return self._replace(**cast | {"index": self.index, "uniform": True})
+        floats = zip(self._fields[:4], self[:4], strict=True)
+        cast = {name: a.astype(self.dtype, copy=False) for name, a in floats if a is not None}
+        return self._replace(**cast, uniform=True)
 
     def named(self) -> dict[str, Array]:
         """The operands by name."""
@@ -54,7 +55,8 @@ def take(verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, ind
     given = {"x1": x1, "x2": x2, "weight": weight, "bias": bias}
     if forgotten := [f"{name} is None: an array is needed" for name in ("x1", "x2", "weight") if given[name] is None]:
         raise DTypeError(report(f"{verb}: operands do not fit", forgotten, given))
-    arrays, give_back = as_arrays(verb, given)
+    arrays, give_back = as_arrays(verb, given | {"index": index})
+    index = arrays.pop("index")
     dtype = common_dtype(verb, arrays)
     chosen = as_index(verb, index, arrays)
     return Operands(**arrays, index=chosen, dtype=dtype, give_back=give_back, uniform=False)

@@ -42,6 +42,13 @@ def overlap(one: Array, other: Array) -> bool:
 
 
 def _overlaps_itself(array: Array) -> bool:
-    return array.size > 0 and any(
-        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
-    )
+    """Whether an element may be reached by two indices: some axis steps by less than those inside it span."""
+    if array.size <= 1:
+        return False
+    span = array.itemsize
+    for stride, size in sorted((abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True)):
+        if size > 1:
+            if stride < span:
+                return True
+            span = stride * (size - 1) + span
+    return False

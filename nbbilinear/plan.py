@@ -8,7 +8,7 @@ import numpy as np
 
 from . import backends, execute
 from .axes import Shape
-from .backends.contract import KernelSet
+from .backends.contract import Backend, KernelSet
 from .config import Config, current
 from .errors import BackendError, ConfigError, MisfitError, ShapeError, report
 from .execute import Choice
@@ -105,6 +105,7 @@ class Plan(NamedTuple):
         problem, axes = self.chosen.problem, self.chosen.problem.axes
         lines = [
             f"{problem}" + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
+            *(["x1 and x2 are exchanged: rows1 and in1 are those of x2"] if axes.mirrored else []),
             f"{self.flop:,} flop, {self.workspace_bytes:,} bytes of workspace",
         ]
         if axes.split:
@@ -159,23 +160,31 @@ def _plan(
 def _choices(problem: Problem, name: str | None, batch_invariant: bool) -> list[Choice]:
     """Every kernel that takes the problem; where both orders of x1 and x2 are open, in both."""
     orders = [problem]
-    if problem.structure == "pairs" and not set(problem.axes.selecting) & set(problem.axes.only2):
+    if not set(problem.axes.selecting) & set(problem.axes.only2):
         orders.append(problem.mirror())
     found = []
-    for place in backends.names() if name is None else (name.partition("/")[0],):
-        here = backends.backend(place)
+    for place, here in _places(name):
         named = [kernel for kernel in here.kernels if name is None or _means(name, kernel)]
         if not named:
             known = ", ".join(sorted({repr(kernel.name) for kernel in here.kernels}))
             raise BackendError(f"backend {place!r} has no kernel {name!r}; it has {known}")
         for kernel in named:
             if kernel.batch_invariant or not batch_invariant:
-                found += [_choice(kernel, place, order) for order in orders]
+                found += [_choice(kernel, place, order) for order in (orders if kernel.exchange else orders[:1])]
     return [choice for choice in found if choice.seconds < inf]
 
 
+def _places(name: str | None) -> list[tuple[str, Backend]]:
+    """The backend that is asked for; unasked, all that can run here."""
+    if name is not None:
+        place = name.partition("/")[0]
+        return [(place, backends.backend(place))]
+    return [(place, backends.backend(place)) for place in backends.names() if backends.is_present(place)]
+
+
 def _choice(kernel: KernelSet, place: str, problem: Problem) -> Choice:
-    seconds = 0.0 if problem.is_empty else kernel.cost(problem)
+    slices = problem.axes.count(problem.axes.split)
+    seconds = 0.0 if problem.is_empty else slices * kernel.cost(problem)
     workspace = 0 if problem.is_empty or seconds == inf else kernel.workspace(problem)
     straight = not (problem.is_empty or problem.selected or problem.axes.repeated) and problem.out_axis
     return Choice(kernel, backends.backend(place), problem, lay_out(problem), seconds, workspace, straight)

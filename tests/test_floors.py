@@ -16,7 +16,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("backends.contract", "backends.grouping"),
     ("backends.costs",),
     ("backends.einsum", "backends.gemm.accumulate", "backends.numba.arrays", "backends.numba.parallel"),
-    ("backends.gemm.project", "backends.gemm.outer", "backends.numba.portable.compiling"),
+    ("backends.gemm.project", "backends.gemm.left", "backends.gemm.outer", "backends.numba.portable.compiling"),
     ("backends.gemm.pairs", "backends.numba.portable.rows", "backends.numba.fused"),
     ("backends.gemm", "backends.numba.portable.pairs"),
     ("backends.numba.portable",),

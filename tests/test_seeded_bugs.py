@@ -69,7 +69,7 @@ def caught(kernel, monkeypatch):
 
 
 ROWS, PAIRS = "numba.portable.rows", "numba.portable.pairs"
-PROJECT, OUTER, GEMM_PAIRS = "gemm.project", "gemm.outer", "gemm.pairs"
+PROJECT, LEFT, OUTER, GEMM_PAIRS = "gemm.project", "gemm.left", "gemm.outer", "gemm.pairs"
 LINES = [  # module, what stands there, what is put in its place
     (ROWS, "y += x1[b, i] * t", "y += x1[b, i] * t * zero.dtype.type(1.001)"),
     (ROWS, "y = bias[w, k] if bias.size else zero", "y = zero"),
@@ -91,19 +91,25 @@ LINES = [  # module, what stands there, what is put in its place
     (PAIRS, "dt[row, k, i] += g * x1[s, n, i]", "dt[row, k, i] += g * x1[s, 0, i]"),
     (PAIRS, "dx2[s, m, j] += dt[row, k, i] * weight[w, k, i, j]", "dx2[s, m, j] -= dt[row, k, i] * weight[w, k, i, j]"),
     (PAIRS, "dweight[w, k, i, j] += dt[row, k, i] * x2[s, m, j]", "dweight[w, k, i, j] = dt[row, k, i] * x2[s, m, j]"),
-    (PAIRS, "        _backward_bias(rows, used, dbias, accumulate)", "        pass"),
+    (PAIRS, "        _backward_bias(grad_output, used, dbias, accumulate)", "        pass"),
     (PAIRS, "    dt[start:stop] = zero\n", ""),
     (PROJECT, "out += bias[0] if which is None else bias[which]", "out += bias[0]"),
-    (PROJECT, 'out[b, k] = xp.einsum("bki,bi->bk", t, x1[b])', 'out[b, k] = 1.001 * xp.einsum("bki,bi->bk", t, x1[b])'),
-    (PROJECT, "xp.multiply(g[:, :, None], x1[b][:, None, :], out=t)", "xp.multiply(g[:, :1, None], x1[b][:, None, :], out=t)"),
+    (PROJECT, 'out[rows, k] = xp.einsum("bki,bi->bk", t, x1[rows])', 'out[rows, k] = 1.001 * xp.einsum("bki,bi->bk", t, x1[rows])'),
+    (PROJECT, "xp.multiply(g[:, :, None], x1[rows][:, None, :], out=t)", "xp.multiply(g[:, :1, None], x1[rows][:, None, :], out=t)"),
     (PROJECT, "    if dweight is not None and which is not None and not accumulate:\n        dweight[...] = 0\n", ""),
-    (PROJECT, "+ (dx2[b] if add_input else 0)", ""),
+    (PROJECT, "                dx2[rows] = part\n", "                pass\n"),
+    (PROJECT, "used, b.start, part", "which, b.start, part"),
     (PROJECT, "bias_gradient(xp, grad_output, dbias, which, accumulate)", "bias_gradient(xp, grad_output, dbias, None, accumulate)"),
-    (PROJECT, "accumulate or k.start > 0", "accumulate"),
+    (PROJECT, "k.start == 0 and not accumulate", "not accumulate"),
     (PROJECT, "or which is not None or b.start > 0", "or which is not None"),
     (OUTER, "accumulate or b.start > 0", "accumulate"),
     (GEMM_PAIRS, "accumulate or m.start + some.start > 0", "accumulate"),
     (GEMM_PAIRS, "or which is not None or block.start > 0", "or which is not None"),
+    (LEFT, "k.start == 0 and not accumulate", "not accumulate"),
+    (LEFT, "accumulate or b.start > 0", "accumulate"),
+    (LEFT, "    if bias is not None:\n        out += bias[0]\n", ""),
+    (LEFT, "u.sum(axis=0)", "1.001 * u.sum(axis=0)"),
+    (LEFT, 'xp.einsum("bk,kbj->bj", g, t)', "t.sum(axis=0)"),
     (OUTER, "        if bias is not None:\n            out[b] += bias[0]\n", ""),
     (OUTER, "matmul_into(xp, x1[b][:, None, :], z, dx2", "matmul_into(xp, 1.001 * x1[b][:, None, :], z, dx2"),
     (OUTER, "dx1[b][:, :, None], accumulate)", "dx1[b][:, :, None], False)"),
@@ -111,7 +117,8 @@ LINES = [  # module, what stands there, what is put in its place
     (GEMM_PAIRS, "xp.matmul(_columns(g, some).swapaxes(1, 2), x1[s], out=mk)", "xp.matmul(_columns(g, some).swapaxes(1, 2), 1.001 * x1[s], out=mk)"),
     (GEMM_PAIRS, "if which is None else bias[which[block]]", "if which is None else bias[which[block] * 0]"),
     (GEMM_PAIRS, "even = rows2 == 1 or out_features == 1 or", "even = True or"),
-    (GEMM_PAIRS, "rows = grad_output.sum(axis=1)", "rows = grad_output.mean(axis=1)"),
+    (GEMM_PAIRS, "rows = g.sum(axis=1)", "rows = g.mean(axis=1)"),
+    (GEMM_PAIRS, "accumulate or block.start > 0)", "accumulate)"),
 ]  # fmt: skip
 
 

@@ -27,3 +27,12 @@ def backend(name: str) -> Backend:
     except ImportError as missing:
         raise BackendError(f"backend {name!r} cannot run here: {missing}") from missing
     return found
+
+
+def is_present(name: str) -> bool:
+    """Whether this backend can run here."""
+    try:
+        backend(name)
+    except BackendError:
+        return False
+    return True

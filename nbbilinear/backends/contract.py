@@ -56,6 +56,8 @@ class KernelSet(NamedTuple):
     """A forward and its backward for one structure.
 
     ``work`` returns None where the kernel does not take the problem; ``workspace`` counts elements.
+    ``exchange``: x1 and x2 are treated differently, so that it may pay to exchange them. ``batch_invariant``: the bits
+    of a row depend on no other row.
     """
 
     name: str
@@ -65,6 +67,7 @@ class KernelSet(NamedTuple):
     work: Callable[[Problem], Work | None]
     workspace: Callable[[Problem], int]
     speed: Speed
+    exchange: bool
     batch_invariant: bool
 
     def cost(self, problem: Problem) -> float:

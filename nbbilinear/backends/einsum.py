@@ -89,9 +89,12 @@ def kernels(
 ) -> tuple[KernelSet, ...]:
     """The definition as kernel sets of ``backend``; ``bind`` gives a function its array module."""
     return tuple(
-        KernelSet(f"{backend}/einsum", structure, bind(forward), bind(backward), _work, no_workspace, speed, False)
+        KernelSet(
+            f"{backend}/einsum", structure, bind(forward), bind(backward), _work, no_workspace, speed,
+            exchange=False, batch_invariant=False,
+        )
         for structure, forward, backward in (
             ("rows", forward_rows, backward_rows),
             ("pairs", forward_pairs, backward_pairs),
         )
-    )
+    )  # fmt: skip

@@ -26,3 +26,11 @@ def groups(xp: Any, which: Array | None, count: int, first: int = 0) -> Iterator
     in_place = bool((order[1:] > order[:-1]).all())
     for start, stop in pairwise(edges):
         yield slice(start, stop) if in_place else order[start:stop], int(arranged[start])
+
+
+def sorted_by_weight(xp: Any, which: Array | None) -> tuple[Array | None, Array | None]:
+    """An order of rows in which those of a weight are neighbours (None: as they are), and ``which`` in that order."""
+    if which is None or bool((which[1:] >= which[:-1]).all()):
+        return None, which
+    order = xp.argsort(which, kind="stable")
+    return order, which[order]

@@ -1,11 +1,11 @@
-"""What the arguments of layers may be: sizes, devices, dtypes, sources of randomness, inputs."""
+"""What the arguments of layers may be: sizes, devices, dtypes, inputs."""
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from ..errors import BackendError, ConfigError, DTypeError, ShapeError, report
+from ..scalars import whole
 
 Array = Any
 
@@ -68,28 +68,15 @@ def check_device(device: str | None) -> None:
         raise ConfigError(f"device must be 'cpu' or None, got {device!r}; a dtype is given as dtype=")
 
 
-def feature_count(name: str, value: int, least: int) -> int:
+def feature_count(owner: str, name: str, value: int, least: int) -> int:
     """Return a number of features as an int; ConfigError where it is no whole number, ShapeError below ``least``."""
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise ConfigError(f"Bilinear: {name} must be a whole number, got {value!r}") from None
+    size = whole(f"{owner}: {name}", value)
     if size < least:
-        raise ShapeError(f"Bilinear: {name} must be {'> 0' if least else '>= 0'}, got {size}")
+        raise ShapeError(f"{owner}: {name} must be {'> 0' if least else '>= 0'}, got {size}")
     return size
 
 
-def random_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
-    """Return the generator itself, or a new one from a seed; ConfigError where it is neither."""
-    if rng is None or isinstance(rng, np.random.Generator):
-        return np.random.default_rng(rng)
-    try:
-        return np.random.default_rng(operator.index(rng))
-    except (TypeError, ValueError):
-        raise ConfigError(f"rng must be an int >= 0, a numpy.random.Generator or None, got {rng!r}") from None
-
-
-def cast_operand(name: str, value: Array, dtype: np.dtype[Any]) -> Array:
+def cast_operand(owner: str, name: str, value: Array, dtype: np.dtype[Any]) -> Array:
     """Return real arrays and lists in a dtype: the same array where it has it, otherwise a copy.
 
     Complex, bool and object arrays are a DTypeError, ragged lists a ShapeError. Arrays of other libraries go on as they
@@ -98,11 +85,11 @@ def cast_operand(name: str, value: Array, dtype: np.dtype[Any]) -> Array:
     try:
         array = np.asarray(value) if isinstance(value, (list, tuple, int, float)) else value
     except ValueError as error:
-        raise ShapeError(f"Bilinear: {name} is no regular array: {error}") from None
+        raise ShapeError(f"{owner}: {name} is no regular array: {error}") from None
     found = getattr(array, "dtype", None)
     if not isinstance(found, np.dtype) or found == dtype or not hasattr(array, "astype"):
         return array
     if found.kind == "b" or not np.can_cast(found, dtype, "same_kind"):
         fault = f"{name} is {found}, which has no cast to the parameters' {dtype} without loss of meaning"
-        raise DTypeError(report("Bilinear: an input cannot be cast", [fault], {name: array}))
+        raise DTypeError(report(f"{owner}: an input cannot be cast", [fault], {name: array}))
     return array.astype(dtype)

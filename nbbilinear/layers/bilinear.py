@@ -1,15 +1,14 @@
 """The bilinear layer: weight, bias, forward and its gradients."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..functional import BilinearGrads, bilinear, bilinear_backward
-from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype, random_generator
+from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype
+from .initial import drawn
 from .module import Module
-from .parameter import Parameter
 
 
 class InputGrads(NamedTuple):
@@ -79,18 +78,13 @@ class Bilinear(Module):
         dtype: Any = None,
         rng: int | np.random.Generator | None = None,
     ) -> None:
-        self.in1_features = feature_count("in1_features", in1_features, least=1)
-        self.in2_features = feature_count("in2_features", in2_features, least=0)
-        self.out_features = feature_count("out_features", out_features, least=0)
+        self.in1_features = feature_count("Bilinear", "in1_features", in1_features, least=1)
+        self.in2_features = feature_count("Bilinear", "in2_features", in2_features, least=0)
+        self.out_features = feature_count("Bilinear", "out_features", out_features, least=0)
         check_device(device)
         kind = parameter_dtype(np.float32 if dtype is None else dtype)
-        generator, bound = random_generator(rng), 1.0 / math.sqrt(self.in1_features)
-
-        def drawn(name: str, *shape: int) -> Parameter:
-            return Parameter(generator.uniform(-bound, bound, shape).astype(kind, copy=False), name)
-
-        self.weight = drawn("weight", self.out_features, self.in1_features, self.in2_features)
-        self.bias = drawn("bias", self.out_features) if bias else None
+        shape = (self.out_features, self.in1_features, self.in2_features)
+        self.weight, self.bias = drawn(shape, self.in1_features, bias, kind, rng)
 
     def __call__(self, x1: Array, x2: Array) -> Array:
         """Return the bilinear product of the inputs; in training mode keep them for one ``backward``.
@@ -181,12 +175,14 @@ class Bilinear(Module):
         weight, bias = self.weight.data, getattr(self.bias, "data", None)
 
         def pullback(grad_output: Array) -> BilinearGrads:
-            return bilinear_backward(cast_operand("grad_output", grad_output, weight.dtype), x1, x2, weight, bias)
+            return bilinear_backward(
+                cast_operand("Bilinear", "grad_output", grad_output, weight.dtype), x1, x2, weight, bias
+            )
 
         return bilinear(x1, x2, weight, bias), pullback
 
     def _cast(self, name: str, value: Array) -> Array:
-        return cast_operand(name, value, self.weight.dtype)
+        return cast_operand("Bilinear", name, value, self.weight.dtype)
 
     def __repr__(self) -> str:
         sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ..compiled import loops_for
 from ..errors import ConfigError
-from .checks import Array, Trainable, number
+from ..scalars import number
+from .checks import Array, Trainable
 from .optimizer import Optimizer
 
 
@@ -36,7 +38,8 @@ class Adam(Optimizer):
     Notes
     -----
     Rows not in ``touched`` keep their moments, undecayed; the step count t is the parameter's, not the row's.
-    Cost: two arrays of state; about three temporaries of the rows' size.
+    Cost: two arrays of state; about three temporaries of the rows' size. Large arrays on the processor go through
+    compiled loops (3 to 5 times faster, no temporaries).
     Source: ``torch.optim.Adam``; for touched rows ``torch.optim.SparseAdam`` (which adds ``eps`` before the correction
     of the second moment, and knows no weight decay).
 
@@ -71,13 +74,18 @@ class Adam(Optimizer):
 
     def _update(self, data: Array, grad: Array, state: dict[str, Array], step: int, *, sparse: bool) -> None:
         first, second, (beta1, beta2) = state["first_moment"], state["second_moment"], self.betas
+        # Both scaled by sqrt(1 - beta2**t), so that the two definitions differ in nothing but eps.
+        correction = math.sqrt(1.0 - beta2**step)
+        rate = float(self.lr) * correction / (1.0 - beta1**step)
+        eps = self.eps if sparse else self.eps * correction
+        if loops := loops_for(data, grad, first, second):
+            loops.adam(data, grad, first, second, self.betas, self.weight_decay, rate, eps)
+            return
         if self.weight_decay:
             grad = grad + self.weight_decay * data
         first += (1.0 - beta1) * (grad - first)
         second *= beta2
         second += (1.0 - beta2) * grad * grad
-        # Both scaled by sqrt(1 - beta2**t), so that the two definitions differ in nothing but eps.
-        correction = math.sqrt(1.0 - beta2**step)
         denominator = np.sqrt(second)
-        denominator += self.eps if sparse else self.eps * correction
-        data -= float(self.lr) * correction / (1.0 - beta1**step) * first / denominator
+        denominator += eps
+        data -= rate * first / denominator

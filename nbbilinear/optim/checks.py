@@ -1,6 +1,5 @@
 """What may be optimised, with what, and by which rows; everything is checked before a step changes anything."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -16,40 +15,6 @@ class Trainable(Protocol):
 
     data: Any
     grad: Any
-
-
-def number(name: str, value: float, below: float = math.inf) -> float:
-    """Return an argument as a float.
-
-    Parameters
-    ----------
-    name : str
-    value : float
-    below : float, optional
-        The argument must be less than this.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ConfigError
-        It is not a finite number, negative, or not below the limit.
-
-    Examples
-    --------
-    >>> number("lr", 1)
-    1.0
-    """
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        found = math.nan
-    if not 0 <= found < below:
-        limit = "a finite number >= 0" if math.isinf(below) else f"a number >= 0 and < {below:g}"
-        raise ConfigError(f"{name} must be {limit}, got {value!r}")
-    return found
 
 
 def listed(parameters: Iterable[Trainable]) -> list[Trainable]:

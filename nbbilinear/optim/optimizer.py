@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, Trainable, listed, number, planned
+from ..scalars import number
+from .checks import Array, Trainable, listed, planned
 from .state import load_state
 
 

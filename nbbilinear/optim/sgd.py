@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from ..errors import ConfigError
-from .checks import Array, Trainable, number
+from ..scalars import number
+from .checks import Array, Trainable
 from .optimizer import Optimizer
 
 

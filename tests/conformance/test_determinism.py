@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import nbbilinear as nbl
-from nbbilinear import backends
 
 import cases
 
@@ -60,13 +59,16 @@ def test_a_row_does_not_depend_on_its_neighbours(kernel):
 
 def test_batch_invariant_passes_over_kernels_that_are_not():
     with nbl.config(batch_invariant=True):
-        names = {choice.kernel.name for choice in nbl.plan((1000, 64), (1000, 64), (64, 64, 64)).choices}
-    assert names
-    assert all(
-        kernel.batch_invariant
-        for place in backends.names()
-        for kernel in backends.backend(place).kernels
-        if kernel.name in names
-    )
-    with nbl.config(batch_invariant=True), pytest.raises(nbl.BackendError, match="computes each row by itself"):
-        nbl.bilinear(np.ones((2, 2)), np.ones((2, 2)), np.ones((2, 2, 2)), backend="numpy")
+        choices = nbl.plan((1000, 64), (1000, 64), (64, 64, 64)).choices
+        assert choices
+        assert all(choice.kernel.batch_invariant for choice in choices)
+        for shapes in (((2, 2), (2, 2), (2, 2, 2)), ((2, 1, 2), (1, 2, 2), (2, 2, 2))):
+            with pytest.raises(nbl.BackendError, match="computes each row by itself"):
+                nbl.plan(*shapes, backend="numpy" if len(shapes[0]) == 2 else None)
+
+
+def test_the_order_of_x1_and_x2_does_not_depend_on_the_number_of_rows():
+    for in1, in2, out in ((3, 200, 4), (200, 3, 4), (31, 31, 1)):
+        with nbl.config(batch_invariant=True):
+            plans = [nbl.plan((rows, in1), (rows, in2), (out, in1, in2)) for rows in (1, 2, 17, 10_000)]
+        assert len({plan.chosen.label for plan in plans}) == 1

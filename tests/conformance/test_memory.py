@@ -38,6 +38,17 @@ def test_pairs(kernel, jitted):
     x1, x2, weight = np.ones((400, 1, 24)), np.ones((1, 3000, 24)), np.ones((16, 24, 24))
     held, y = peak(lambda: nbl.bilinear(x1, x2, weight, backend=kernel))
     assert held <= y.nbytes + 2 * WORKSPACE
+    held, grads = peak(lambda: nbl.bilinear_backward(y, x1, x2, weight, np.ones(16), backend=kernel))
+    assert held <= sum(a.nbytes for a in grads) + 3 * WORKSPACE
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_bias_gradient_of_one_row_against_many(kernel, jitted):
+    if not cases.takes(kernel, "pairs"):
+        return
+    x1, x2, weight, g = np.ones((1, 1, 4)), np.ones((200_000, 4)), np.ones((32, 4, 4)), np.ones((1, 200_000, 32))
+    held, grads = peak(lambda: nbl.bilinear_backward(g, x1, x2, weight, np.ones(32), wrt=["bias"], backend=kernel))
+    assert held <= grads.bias.nbytes + 3 * WORKSPACE
 
 
 @pytest.fixture

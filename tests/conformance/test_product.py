@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import nbbilinear as nbl
 from nbbilinear.backends import costs
-from nbbilinear.backends.gemm import accumulate, project
+from nbbilinear.backends.gemm import accumulate, left, project
 from nbbilinear.backends.numba import parallel
 from nbbilinear.plan import _plan
 
@@ -65,7 +65,8 @@ def test_in_many_blocks_and_chunks(kernel, case, monkeypatch):
     """With room for a few rows at a time, and every row of the compiled loops a chunk of its own."""
     monkeypatch.setattr(costs, "WORKSPACE_BYTES", 200)
     monkeypatch.setattr(accumulate, "WORKSPACE_BYTES", 200)
-    monkeypatch.setattr(project, "_TALL", 2)
+    for order in (project, left):
+        monkeypatch.setattr(order, "_TALL", 2)
     monkeypatch.setattr(parallel, "CHUNK_FLOP", 1)
     _plan.cache_clear()
     rng = np.random.default_rng(6)

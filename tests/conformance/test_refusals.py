@@ -79,6 +79,9 @@ SHAPES = {
     "out has shape (7, 4), expected (7, 5)": lambda: call(out=np.empty((7, 4))),
     "read-only": lambda: call(out=read_only()),
     "out shares memory with x1": lambda: nbl.bilinear(X1, X1, np.ones((3, 3, 3)), out=X1),
+    "out has elements that share memory": lambda: call(
+        out=np.lib.stride_tricks.as_strided(np.empty(20), (7, 5), (8, 8))
+    ),
     "elements that share memory": lambda: call(out=np.lib.stride_tricks.as_strided(np.empty(5), (7, 5), (0, 8))),
     "grad_output has shape (7, 4), y has (7, 5)": lambda: back(grad_output=np.ones((7, 4))),
     "out.weight has shape (5, 4, 3)": lambda: back(out=nbl.BilinearGrads(weight=np.empty((5, 4, 3)))),
@@ -127,6 +130,8 @@ BACKENDS = {
     "lazy dask array": lambda: call(x1=Lazy()),
     "another device than the CPU": lambda: call(x1=OnDevice(), x2=OnDevice(), weight=OnDevice(), bias=None),
     "operands are arrays of different libraries (cupy, numpy)": lambda: call(x1=OnDevice()),
+    "different libraries (cupy, numpy): convert": lambda: back(grad_output=OnDevice()),
+    "different libraries (cupy, numpy)": lambda: call(out=OnDevice()),
     "requires grad, which would be lost": lambda: call(x1=NeedsGrad(), x2=NeedsGrad(), weight=NeedsGrad(), bias=None),
 }
 SETTINGS = {
@@ -137,6 +142,9 @@ SETTINGS = {
 }
 INDICES = {
     "reaches from 0 to 6, expected -6 <= index < 6": lambda: call(weight=W2, bias=None, index=[0, 0, 0, 6, 0, 0, 0]),
+    "reaches from 0 to 18446744073709551615": lambda: call(
+        weight=W2, bias=None, index=np.array([0] * 6 + [2**64 - 1], np.uint64)
+    ),
     "reaches from 9 to 9": lambda: nbl.bilinear(np.ones((0, 3)), np.ones((0, 4)), W2, index=[9]),
     "reaches from -7 to 0": lambda: call(weight=W2, bias=None, index=[0, 0, 0, -7, 0, 0, 0]),
 }

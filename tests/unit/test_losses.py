@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nbbilinear.errors import DTypeError, ShapeError
+from nbbilinear.errors import DTypeError, IndexRangeError, ShapeError
 from nbbilinear.losses import cross_entropy
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "optim"
@@ -116,11 +116,34 @@ def test_targets_are_cast_to_the_scores():
         assert loss.value == pytest.approx(slow(scores, np.asarray(given, float))[0], rel=1e-5)
 
 
+@pytest.mark.parametrize("numbers", [np.array([0, 1, 2, 3, 4, 0]), [4, 4, 4, 0, 0, 1], np.zeros(6, np.uint8)], ids=str)
+def test_classes_are_rows_of_one(numbers):
+    scores, _ = problem()
+    hot = np.eye(5)[numbers]
+    loss, (value, grad) = cross_entropy(scores, numbers), slow(scores, hot)
+    assert loss.value == pytest.approx(value, rel=1e-13)
+    np.testing.assert_allclose(loss.grad, grad, rtol=1e-12, atol=1e-15)
+    deep = cross_entropy(scores.reshape(2, 3, 5), np.reshape(numbers, (2, 3)))
+    np.testing.assert_array_equal(deep.grad, loss.grad.reshape(2, 3, 5))
+    one = cross_entropy(scores[1], np.asarray(numbers)[1])
+    assert one.value == pytest.approx(slow(scores[1:2], hot[1:2])[0])
+
+
+def test_an_excluded_class():
+    scores = np.array([[1.0, -np.inf, 2.0]])
+    np.testing.assert_allclose(cross_entropy(scores, [2]).grad[0, 1], 0)
+    assert cross_entropy(scores, [1]).value == np.inf
+
+
 @pytest.mark.parametrize(
     ("scores", "targets", "error", "message"),
     [
         (np.ones((6, 5)), np.ones((6, 4)), ShapeError, "targets must be one row of probabilities"),
-        (np.ones((6, 5)), np.array([0, 1, 2, 3, 4, 0]), ShapeError, r"np\.eye\(classes\)\[numbers\]"),
+        (np.ones((6, 5)), np.array([0, 1, 2, 3, 4]), ShapeError, "or the number of a class, for each row of scores"),
+        (np.ones((6, 5)), np.zeros(6), ShapeError, "or the number of a class, for each row of scores"),
+        (np.ones((6, 5)), np.zeros((6, 1), int), ShapeError, "or the number of a class, for each row of scores"),
+        (np.ones((6, 5)), [0, 1, 2, 3, 4, 5], IndexRangeError, "classes must be >= 0 and < 5, got 0 to 5"),
+        (np.ones((6, 5)), [0, 1, 2, 3, 4, -1], IndexRangeError, "classes must be >= 0 and < 5, got -1 to 4"),
         (np.ones((0, 5)), np.ones((0, 5)), ShapeError, "scores need a row and a class"),
         (np.ones((5, 0)), np.ones((5, 0)), ShapeError, "scores need a row and a class"),
         (np.ones(()), np.ones(()), ShapeError, "scores need a row and a class"),

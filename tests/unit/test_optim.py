@@ -7,7 +7,7 @@ import pytest
 
 from nbbilinear.errors import CheckpointError, ConfigError, DTypeError, IndexRangeError, ShapeError
 from nbbilinear.layers import Parameter
-from nbbilinear.optim import SGD, Adam
+from nbbilinear.optim import SGD, Adagrad, Adam
 
 KINDS = {
     "plain": (SGD, {}),
@@ -15,6 +15,7 @@ KINDS = {
     "nesterov": (SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     "dampening": (SGD, {"momentum": 0.9, "dampening": 0.5}),
     "adam": (Adam, {"weight_decay": 0.1}),
+    "adagrad": (Adagrad, {"weight_decay": 0.1, "lr_decay": 0.1}),
 }
 kinds = pytest.mark.parametrize(("kind", "options"), KINDS.values(), ids=KINDS)
 
@@ -357,6 +358,7 @@ def test_training_goes_on_from_a_state(kind, options):
 
 def test_state_names():
     assert list(SGD([table(), table()]).state_dict()) == ["0.step", "1.step"]
+    assert list(Adagrad([table()]).state_dict()) == ["0.step", "0.sum"]
     assert list(Adam([table()]).state_dict()) == ["0.step", "0.first_moment", "0.second_moment"]
 
 

@@ -87,3 +87,42 @@ def test_thread_count_honours_numba_and_affinity(monkeypatch):
     parallel.available_threads.cache_clear()
     assert parallel.available_threads() == 1
     parallel.available_threads.cache_clear()
+
+
+def test_an_interrupt_waits_for_the_helpers_inside():
+    job = parallel._Job(lambda start, stop: None, (), 1, 1)
+    job.inside = 1
+    waits = []
+
+    def wait():
+        waits.append(1)
+        if len(waits) < 3:
+            raise KeyboardInterrupt
+        job.inside = 0
+
+    job.quiet.wait = wait
+    with pytest.raises(KeyboardInterrupt):
+        job.close()
+    assert len(waits) == 3
+    assert job.closed
+
+
+def test_late_helpers_touch_nothing():
+    seen = []
+    job = parallel._Job(lambda start, stop: seen.append(start), (), 4, 1)
+    job.close()
+    job.help()
+    assert seen == []
+
+
+def test_no_more_threads_to_be_had(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    parallel._team.cache_clear()
+    seen = []
+    with nbl.config(threads=4):
+        parallel.run(lambda start, stop: seen.append(start), (), 10, 1)
+    assert sorted(seen) == list(range(10))
+    parallel._team.cache_clear()

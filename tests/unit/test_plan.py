@@ -32,9 +32,32 @@ def test_one_against_all_maps_the_rows_that_choose_a_weight():
     assert plan.flop == 2 * 64 * 100 * 100 + 2 * 64 * 104 * 100
 
 
-def test_orders_follow_the_smaller_intermediate():
-    assert nbl.plan((16384, 8), (16384, 8), (256, 8, 8), backend="numpy").chosen.kernel.name == "numpy/gemm.outer"
-    assert nbl.plan((4096, 256), (4096, 256), (1, 256, 256), backend="numpy").chosen.kernel.name == "numpy/gemm.project"
+def test_orders_follow_the_sizes():
+    orders = {
+        ((16384, 8), (16384, 8), (256, 8, 8)): "numpy/gemm.outer",  # more outputs than in1 * in2
+        ((4, 128), (4, 128), (128, 128, 128)): "numpy/gemm.left",  # few rows
+        ((2000, 300), (2000, 2), (3, 300, 2)): "numpy/gemm.project (x1 and x2 exchanged)",  # the wide side is mapped
+    }
+    for shapes, order in orders.items():
+        assert nbl.plan(*shapes, backend="numpy").chosen.label == order
+
+
+def test_a_backend_that_is_absent_is_passed_over_unless_asked_for(monkeypatch):
+    from nbbilinear import backends
+    from nbbilinear.plan import _plan
+
+    monkeypatch.setitem(backends._TABLE, "absent", "nbbilinear.backends.no_such_folder")
+    _plan.cache_clear()
+    assert nbl.bilinear(np.ones(11), np.ones(13), np.ones((11, 13))) == 143
+    with pytest.raises(nbl.BackendError, match="'absent' cannot run here"):
+        nbl.bilinear(np.ones(11), np.ones(13), np.ones((11, 13)), backend="absent")
+
+
+def test_slices_are_counted_in_cost_and_flop():
+    one = nbl.plan((3,), (4,), (9, 2, 3, 4), index=(1,), backend="numpy/einsum")
+    six = nbl.plan((3,), (4,), (9, 2, 3, 4), index=(6,), backend="numpy/einsum")
+    assert six.flop == 6 * one.flop
+    assert np.isclose(six.chosen.seconds, 6 * one.chosen.seconds)
 
 
 @pytest.mark.parametrize("backward", [False, True])

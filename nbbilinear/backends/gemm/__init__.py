@@ -1,14 +1,14 @@
 """The product by matrix multiplications of any array library, in blocks of bounded size.
 
-Two orders: ``project`` maps x2 through the weight and contracts with x1, ``outer`` multiplies the operands first.
-The plan takes the one whose intermediate costs less.
+Three orders: ``project`` maps x2 through the whole weight and contracts with x1, ``left`` maps x1 through one output's
+matrix after the other, ``outer`` multiplies the operands first. The plan takes the cheapest.
 """
 
 from collections.abc import Callable
 
 from ..contract import KernelSet, Speed
 from ..costs import pairs_workspace
-from . import outer, pairs, project
+from . import left, outer, pairs, project
 
 Bind = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -17,13 +17,14 @@ def kernels(backend: str, bind: Bind, speed: Speed) -> tuple[KernelSet, ...]:
     """The kernel sets of ``backend``; ``bind`` gives a function its array module."""
     table = (
         ("project", "rows", project, project.workspace),
+        ("left", "rows", left, left.workspace),
         ("outer", "rows", outer, outer.workspace),
         ("project", "pairs", pairs, pairs_workspace),
     )
     return tuple(
         KernelSet(
             f"{backend}/gemm.{name}", structure, bind(module.forward), bind(module.backward), module.work, workspace,
-            speed, batch_invariant=False,
+            speed, exchange=module is not outer, batch_invariant=False,
         )
         for name, structure, module, workspace in table
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..costs import WORKSPACE_BYTES
+from ..grouping import groups
 
 Array = Any
 
@@ -22,7 +23,5 @@ def bias_gradient(xp: Any, grad_output: Array, dbias: Array, which: Array | None
     """dbias[w] = sum of the rows of ``grad_output`` (rows, out) that use weight w."""
     if not add:
         dbias[...] = 0
-    if which is None:
-        dbias[0] += grad_output.sum(axis=0)
-    else:
-        xp.add.at(dbias, which, grad_output)
+    for b, w in groups(xp, which, len(grad_output)):
+        dbias[w] += grad_output[b].sum(axis=0)

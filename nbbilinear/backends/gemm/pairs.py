@@ -51,9 +51,9 @@ def backward(
             flat = None if dx2 is None else _flat(dx2)[block]
             add = accumulate or which is not None or block.start > 0
             unproject(xp, t, _flat(x2)[block], weight, which, block.start, flat, dweight, accumulate, add)
-    if dbias is not None:
-        rows = grad_output.sum(axis=1).reshape(-1, grad_output.shape[-1])
-        bias_gradient(xp, rows, dbias, which, accumulate)
+        if dbias is not None:
+            rows = g.sum(axis=1).reshape(-1, g.shape[-1])
+            bias_gradient(xp, rows, dbias, None if which is None else which[block], accumulate or block.start > 0)
 
 
 def work(problem: Problem) -> Work:

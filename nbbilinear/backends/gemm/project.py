@@ -10,7 +10,7 @@ from typing import Any
 from ...problem import Problem
 from ..contract import Work
 from ..costs import block_rows, weight_bytes
-from ..grouping import groups
+from ..grouping import groups, sorted_by_weight
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
@@ -22,10 +22,12 @@ def forward(
     xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, which: Array, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = sum_i x1[b,i] t[b,k,i] + bias[k]."""
+    order, used = sorted_by_weight(xp, which)
     for b, k, t in _blocks(len(x2), weight, workspace):
-        project(xp, x2[b], weight[:, k], which, b.start, t)
-        if x1.shape[1] <= _SHORT:
-            out[b, k] = xp.einsum("bki,bi->bk", t, x1[b])
+        rows = b if order is None else order[b]
+        project(xp, x2[rows], weight[:, k], used, b.start, t)
+        if x1.shape[1] <= _SHORT or order is not None:
+            out[rows, k] = xp.einsum("bki,bi->bk", t, x1[rows])
         else:
             xp.matmul(t, x1[b][:, :, None], out=out[b, k][:, :, None])
     if bias is not None:
@@ -39,17 +41,24 @@ def backward(
     """dx1[b,i] = sum_k g[b,k] t[b,k,i]; with dt[b,k,i] = g[b,k] x1[b,i], dx2 = dt W and dW = dt' x2."""
     if dweight is not None and which is not None and not accumulate:
         dweight[...] = 0
+    order, used = sorted_by_weight(xp, which)
     for b, k, t in _blocks(len(x2), weight, workspace):
-        g, add = grad_output[b, k], accumulate or k.start > 0
+        rows = b if order is None else order[b]
+        g, first = grad_output[rows, k], k.start == 0 and not accumulate
         if dx1 is not None:
-            project(xp, x2[b], weight[:, k], which, b.start, t)
-            matmul_into(xp, g[:, None, :], t, dx1[b][:, None, :], add)
+            project(xp, x2[rows], weight[:, k], used, b.start, t)
+            if order is None:
+                matmul_into(xp, g[:, None, :], t, dx1[b][:, None, :], not first)
+            else:
+                dx1[rows] = xp.matmul(g[:, None, :], t)[:, 0] + (0 if first else dx1[rows])
         if dx2 is not None or dweight is not None:
-            xp.multiply(g[:, :, None], x1[b][:, None, :], out=t)
-            wanted = None if dx2 is None else dx2[b], None if dweight is None else dweight[:, k]
-            unproject(
-                xp, t, x2[b], weight[:, k], which, b.start, *wanted, add, accumulate or which is not None or b.start > 0
-            )
+            xp.multiply(g[:, :, None], x1[rows][:, None, :], out=t)
+            slab = None if dweight is None else dweight[:, k]
+            part = None if dx2 is None else dx2[rows]  # a view, or a copy of rows that lie apart
+            add = accumulate or which is not None or b.start > 0
+            unproject(xp, t, x2[rows], weight[:, k], used, b.start, part, slab, not first, add)
+            if dx2 is not None and order is not None:
+                dx2[rows] = part
     if dbias is not None:
         bias_gradient(xp, grad_output, dbias, which, accumulate)
 

@@ -30,9 +30,9 @@ def run(body: Callable[..., None], args: tuple[Any, ...], total: int, chunk: int
         return
     job = _Job(body, args, total, chunk)
     helpers = min(current().threads or available_threads(), -(-total // chunk)) - 1
-    if helpers > 0:
-        _team().call(job, helpers)
     try:
+        if helpers > 0:
+            _team().call(job, helpers)
         job.work()
     finally:
         job.close()
@@ -80,13 +80,22 @@ class _Job:
                 self.quiet.notify()
 
     def close(self) -> None:
-        """Let nobody in any more, wait for those inside, and raise what went wrong with them."""
-        with self.quiet:
-            self.closed = True
-            while self.inside:
-                self.quiet.wait()
-        if self.failure:
-            raise self.failure
+        """Let nobody in any more, wait for those inside, and raise what went wrong with them.
+
+        An interrupt does not end the wait, since helpers inside still use the caller's arrays; it is raised after.
+        """
+        interrupted: KeyboardInterrupt | None = None
+        self.closed = True
+        while True:
+            try:
+                with self.quiet:
+                    while self.inside:
+                        self.quiet.wait()
+                break
+            except KeyboardInterrupt as interrupt:
+                interrupted = interrupt
+        if interrupted or self.failure:
+            raise interrupted or self.failure  # type: ignore[misc]
 
 
 class _Team:
@@ -100,7 +109,10 @@ class _Team:
     def call(self, job: _Job, helpers: int) -> None:
         with self.growing:
             while self.size < helpers:
-                threading.Thread(target=self._help, daemon=True, name="nbbilinear").start()
+                try:
+                    threading.Thread(target=self._help, daemon=True, name="nbbilinear").start()
+                except RuntimeError:  # no more threads to be had: the caller and those there are do the work
+                    break
                 self.size += 1
         for _ in range(helpers):
             self.jobs.put(job)

@@ -7,7 +7,6 @@ from typing import Any
 
 from .. import parallel
 from .compiling import absent, loops, weights_of
-from .rows import _backward_bias
 
 Array = Any
 
@@ -50,8 +49,7 @@ def backward(
             each = parallel.chunk_size(k_i, 2 * count * x2.shape[2])
             parallel.run(_backward_weight, (x2, used, t, dweight, first, add), k_i, each)
     if dbias is not None:
-        rows = grad_output.sum(axis=1).reshape(rows2, weight.shape[1])
-        _backward_bias(rows, used, dbias, accumulate)
+        _backward_bias(grad_output, used, dbias, accumulate)
 
 
 @loops
@@ -130,3 +128,15 @@ def _backward_weight(x2, which, dt, dweight, first, add, start, stop):
             w = which[first + row] if which.size else 0
             for j in range(x2.shape[2]):
                 dweight[w, k, i, j] += dt[row, k, i] * x2[s, m, j]
+
+
+@loops
+def _backward_bias(grad_output, which, dbias, accumulate):
+    if not accumulate:
+        dbias[:] = grad_output.dtype.type(0)
+    for s in range(grad_output.shape[0]):
+        for n in range(grad_output.shape[1]):
+            for m in range(grad_output.shape[2]):
+                w = which[s * grad_output.shape[2] + m] if which.size else 0
+                for k in range(grad_output.shape[3]):
+                    dbias[w, k] += grad_output[s, n, m, k]
