@@ -55,10 +55,9 @@ def work(problem: Problem) -> Work | None:
     contract = 2 * rows * per_row * (("x1" in problem.wrt) + ("x2" in problem.wrt))
     products = rows * per_row * parameters
     passes = inputs + parameters
-    intermediate = rows * per_row * problem.dtype.itemsize
-    return Work(
-        passes * gemm + contract + products, passes * (5 * intermediate + 3 * weight_bytes(problem)), 4 * passes
-    )
+    blocks = -(-rows // block_rows(problem, per_row, rows))  # each reads the whole weight
+    moved = 5 * rows * per_row * problem.dtype.itemsize + (2 + blocks) * weight_bytes(problem)
+    return Work(passes * gemm + contract + products, passes * moved, 4 * passes)
 
 
 def workspace(problem: Problem) -> int:
