@@ -1,4 +1,4 @@
-"""The command line: ``nbbilinear demo`` and ``nbbilinear info``.
+"""The command line: ``nbbilinear demo``, ``nbbilinear train`` and ``nbbilinear info``.
 
 Exit codes: 0 done; 1 it failed; 2 the command or its surroundings are not right, with a sentence that says how;
 130 stopped by Ctrl-C.
@@ -6,26 +6,19 @@ Exit codes: 0 done; 1 it failed; 2 the command or its surroundings are not right
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from . import backends, demo
-from .config import current
-from .demo.versions import installed, versions
-from .errors import BackendError, BilinearError, ConfigError
+from . import demo, info, train
+from .errors import BackendError, BilinearError, CheckpointError, ConfigError, DataError
 from .kg import data
+from .runs.versions import installed
 
-_EXTRAS = {  # those of pyproject.toml that bring abilities
-    "cuda12": ("cupy-cuda12x", "numba-cuda"),
-    "cuda13": ("cupy-cuda13x", "numba-cuda"),
-    "demo": ("rich", "matplotlib", "threadpoolctl"),
-    "sklearn": ("scikit-learn", "scipy"),
-    "dask": ("dask", "distributed", "zarr"),
-    "io": ("safetensors", "ml-dtypes"),
-}
+_WRONG = (ConfigError, BackendError, CheckpointError, DataError)  # the command or its surroundings, not the program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,14 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Default: those of the process.
     """
     chosen = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):  # names of files and folders may have letters that the terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         chosen.run(chosen)
     except (BilinearError, OSError, MemoryError) as error:
         reason = str(error) or "out of memory"
         print(f"nbbilinear: {'; '.join(line.strip() for line in reason.splitlines())}", file=sys.stderr)
-        return 2 if isinstance(error, (ConfigError, BackendError)) else 1
-    except KeyboardInterrupt:
-        print("nbbilinear: stopped; nothing was written", file=sys.stderr)
+        return 2 if isinstance(error, _WRONG) else 1
+    except KeyboardInterrupt as stop:
+        print(f"nbbilinear: {str(stop) or 'stopped; nothing was written'}", file=sys.stderr)
         return 130
     return 0
 
@@ -58,13 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nbbilinear {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
-    info = commands.add_parser(
+    _add_train(commands)
+    found = commands.add_parser(
         "info",
         help="versions, processor, threads, backends and optional packages found here",
         description="Show versions, processor, threads, backends and optional packages: what a bug report needs.",
     )
-    info.add_argument("--json", action="store_true", help="for programs")
-    info.set_defaults(run=lambda chosen: _print_info(_info(), as_json=chosen.json))
+    found.add_argument("--json", action="store_true", help="for programs")
+    found.set_defaults(run=lambda chosen: _print_info(info.facts(), as_json=chosen.json))
     return parser
 
 
@@ -87,6 +83,53 @@ def _add_demo(commands: Any) -> None:
     parser.set_defaults(run=lambda chosen: demo.run(demo.Options(**{f: getattr(chosen, f) for f in usual._fields})))
 
 
+def _add_train(commands: Any) -> None:
+    usual = train.Options(Path())
+    parser = commands.add_parser(
+        "train",
+        help="learn a knowledge graph of your own",
+        description="Train RESCAL on the triples of a folder: train.tsv, valid.tsv and test.tsv (or .txt), one triple "
+        "in a line, head TAB relation TAB tail, UTF-8. Print the test metrics, and leave a plot, metrics.json and the "
+        "trained model with its names in a folder.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--triples", type=Path, required=True, metavar="DIR", help="the folder of triples")
+    parser.add_argument("--output", type=Path, default=usual.output, metavar="DIR", help="the folder to fill")
+    parser.add_argument("--dim", type=_count, default=usual.dim, help="length of an entity's vector")
+    parser.add_argument("--epochs", type=_count, default=usual.epochs, help="passes over the training triples")
+    parser.add_argument("--seed", type=_natural, default=usual.seed, help="of initial values and order")
+    parser.add_argument("--lr", type=_rate, default=usual.lr, help="learning rate at the start; it falls to zero")
+    parser.add_argument("--weight-decay", type=_decay, default=usual.weight_decay, help="pull towards zero")
+    parser.add_argument("--batch", type=_count, default=usual.batch, help="the most questions in a step")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="keep the training there after every epoch; if FILE exists, go on from it",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print one line at the end")
+    parser.set_defaults(
+        run=lambda chosen: train.run(train.Options(**{f: v for f, v in vars(chosen).items() if f in usual._fields}))
+    )
+
+
+def _rate(text: str) -> float:
+    if (number := _decay(text)) <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return number
+
+
+def _decay(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not (isfinite(number) and number >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number from 0")
+    return number
+
+
 def _count(text: str) -> int:
     if (number := _natural(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
@@ -101,59 +144,6 @@ def _natural(text: str) -> int:
 
 def _version() -> str:
     return installed("nbbilinear") or "(not installed)"
-
-
-def _info() -> dict[str, Any]:
-    return {
-        "versions": versions(),
-        "processor": _processor(),
-        "threads": {
-            "processors allowed": _allowed(),
-            "container limit": _container_limit(),
-            "NUMBA_NUM_THREADS": os.environ.get("NUMBA_NUM_THREADS"),
-            "NBBILINEAR_THREADS": current().threads,
-        },
-        "backends": {name: _backend(name) for name in backends.names()},
-        "optional packages": {extra: _optional(extra, packages) for extra, packages in _EXTRAS.items()},
-    }
-
-
-def _processor() -> dict[str, Any]:
-    from llvmlite import binding  # noqa: PLC0415  loads LLVM: only where its answer is wanted
-
-    features = binding.get_host_cpu_features()
-    return {"name": binding.get_host_cpu_name()} | {
-        name: bool(features.get(name)) for name in ("avx2", "avx512f", "fma")
-    }
-
-
-def _allowed() -> int | None:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _container_limit() -> float | None:
-    """Processors that the control group grants, where it sets a limit."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return None
-
-
-def _backend(name: str) -> str:
-    try:
-        found = backends.backend(name)
-    except BackendError as error:
-        return f"not here: {error}"
-    return "kernels " + ", ".join(dict.fromkeys(kernel.name for kernel in found.kernels))
-
-
-def _optional(extra: str, packages: Sequence[str]) -> str:
-    found = [f"{package} {version}" for package in packages if (version := installed(package))]
-    missing = [package for package in packages if not installed(package)]
-    if missing:
-        found.append(f"missing {', '.join(missing)}: pip install 'nbbilinear[{extra}]'")
-    return "; ".join(found)
 
 
 def _print_info(facts: dict[str, Any], *, as_json: bool) -> None:

@@ -1,8 +1,6 @@
 """The demonstration: a real graph learnt and judged in a minute, with what it drew and measured left in a folder."""
 
-from importlib.util import find_spec
-
-from ..errors import ConfigError
+from ..runs import quiet_blas
 from .options import Options
 
 __all__ = ["Options", "run"]
@@ -18,12 +16,7 @@ def run(options: Options) -> None:
     OSError
         The folder cannot be written.
     """
-    missing = [name for name in ("rich", "matplotlib", "threadpoolctl") if find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"the demo needs {' and '.join(missing)}: pip install 'nbbilinear[demo]'")
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415  optional, as rich and matplotlib: on first use
+    with quiet_blas("the demo"):
+        from .story import tell  # noqa: PLC0415  loads rich and matplotlib: on first use
 
-    from .story import tell  # noqa: PLC0415
-
-    with threadpool_limits(1):  # products this small gain nothing from a second BLAS thread, and lose 6x to a busy core
         tell(options)

@@ -3,15 +3,7 @@
 from typing import NamedTuple
 
 from ..kg.ranking import Metrics
-
-
-class Row(NamedTuple):
-    """A result, where it stands, and the decimals in which it is given."""
-
-    model: str
-    source: str
-    metrics: Metrics
-    decimals: int = 3
+from ..runs.results import Row
 
 
 class Known(NamedTuple):

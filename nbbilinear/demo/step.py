@@ -13,7 +13,7 @@ from ..config import config
 from ..errors import BackendError
 from ..kg.data import Questions
 from ..kg.rescal import Rescal
-from ..kg.training import gradient
+from ..kg.steps import gradient
 
 Array = Any
 DEFINITION = "numpy/einsum"

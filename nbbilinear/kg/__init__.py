@@ -10,24 +10,31 @@ True
 """
 
 from .data import KnowledgeGraph, Questions, load, names, questions, with_inverses
+from .folder import Reading, read_folder
+from .named import NamedRescal
 from .ranking import Evaluation, Metrics, evaluate, filtered_ranks, ranks
 from .rescal import Rescal
-from .training import EpochReport, Settings, train
+from .settings import EpochReport, Settings
+from .training import Training, train
 
 __all__ = [
     "EpochReport",
     "Evaluation",
     "KnowledgeGraph",
     "Metrics",
+    "NamedRescal",
     "Questions",
+    "Reading",
     "Rescal",
     "Settings",
+    "Training",
     "evaluate",
     "filtered_ranks",
     "load",
     "names",
     "questions",
     "ranks",
+    "read_folder",
     "train",
     "with_inverses",
 ]

@@ -1,7 +1,6 @@
 """Arrays in an npz file: written whole or not at all, checked before they are read."""
 
 import os
-import secrets
 import zipfile
 from collections.abc import Iterable, Mapping
 from math import prod
@@ -11,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..errors import CheckpointError
+from .atomic import replaced
 
 Array = Any
 
@@ -31,28 +31,17 @@ _DAMAGE = (
 def write(path: str | Path, arrays: Mapping[str, Array]) -> None:
     """Write named arrays to ``path``; whoever reads it finds the old file or the new one, never a part.
 
-    A file beside it is written, brought to the disk, and takes the name: killed at any moment, ``np.savez`` on the
-    target itself lost the file nearly always.
-
     Raises
     ------
     OSError
         The folder is missing or full; the old file is as it was.
     """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with partial.open("xb") as file:
-            np.savez(file, allow_pickle=False, **{name: np.ascontiguousarray(a) for name, a in arrays.items()})
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replaced(Path(path)) as file:
+        np.savez(file, allow_pickle=False, **{name: np.asarray(a, order="C") for name, a in arrays.items()})
 
 
-def read(path: str | Path, names: Iterable[str]) -> dict[str, Array]:
-    """Read these arrays, and no others, from an npz file.
+def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> dict[str, Array]:
+    """Read these arrays from an npz file that has them, and no others than ``others``, which stay unread.
 
     Sizes are checked against the file before memory is taken, checksums while reading; nothing in the file is run.
 
@@ -63,15 +52,14 @@ def read(path: str | Path, names: Iterable[str]) -> dict[str, Array]:
     OSError
         There is no such file, or it cannot be read.
     """
-    expected = sorted(names)
+    expected, allowed = sorted(names), set(others)
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:
             with zipfile.ZipFile(file) as archive:
                 found = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-                stored = (
-                    {name: _array(archive, found[name], size) for name in found} if sorted(found) == expected else {}
-                )
+                fits = sorted(found.keys() - allowed) == expected
+                stored = {name: _array(archive, found[name], size) for name in expected} if fits else {}
         except _DAMAGE as error:
             raise CheckpointError(f"{path}: no model can be read from this file ({error})") from error
     if not stored:

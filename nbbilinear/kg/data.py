@@ -159,12 +159,12 @@ def questions(triples: Array) -> Questions:
     ([1, 3], [0, 1, 3], [2, 1, 2])
     """
     ordered = triples[np.lexsort(triples.T[[2, 0, 1]])].astype(np.int64)  # np.unique(axis=0) took ten times as long
-    heads, relations, tails = ordered[_changes(ordered)].T
-    first = np.flatnonzero(_changes(np.stack([heads, relations], axis=1)))
+    heads, relations, tails = ordered[changes(ordered)].T
+    first = np.flatnonzero(changes(np.stack([heads, relations], axis=1)))
     return Questions(heads[first], relations[first], np.append(first, len(tails)), tails)
 
 
-def _changes(rows: Array) -> Array:
+def changes(rows: Array) -> Array:
     """Mark the rows that differ from the one before."""
     changed = np.ones(len(rows), bool)
     changed[1:] = (rows[1:] != rows[:-1]).any(axis=1)

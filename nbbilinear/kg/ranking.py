@@ -8,6 +8,7 @@ import numpy as np
 from .data import KnowledgeGraph, questions, with_inverses
 
 Array = Any
+_CELLS = 1 << 26  # scores at a time
 
 
 class Metrics(NamedTuple):
@@ -89,15 +90,17 @@ def ranks(score: Callable[[Array, Array], Array], graph: KnowledgeGraph, triples
 
     Notes
     -----
-    Questions are asked sorted by relation, 1024 at a time: temporaries are 1024 · N scores and marks.
+    Questions are asked sorted by relation, 1024 at a time, fewer of a graph of more than 65,536 entities: temporaries
+    are at most 2²⁶ scores, and four marks for each.
     """
     entities, relations = len(graph.entities), len(graph.relations)
     everything = questions(with_inverses(np.concatenate([graph.train, graph.valid, graph.test, triples]), relations))
     asked = with_inverses(triples, relations)
     order = np.argsort(asked[:, 1], kind="stable")
     found = np.empty(len(asked))
-    for begin in range(0, len(order), 1024):
-        rows = order[begin : begin + 1024]
+    size = max(1, min(1024, _CELLS // entities))
+    for begin in range(0, len(order), size):
+        rows = order[begin : begin + size]
         heads, relation, tails = asked[rows].T
         known = everything.answers(everything.find(heads, relation), entities)
         found[rows] = filtered_ranks(score(heads, relation), tails, known)

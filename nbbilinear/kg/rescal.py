@@ -11,6 +11,7 @@ from ..layers import Module, Parameter
 from . import checkpoint
 
 Array = Any
+ARRAYS, NAMES = ("entities", "relations"), ("entity_names", "relation_names")  # in a file
 
 
 class Rescal(Module):
@@ -119,11 +120,11 @@ class Rescal(Module):
 
     def save(self, path: str | Path) -> None:
         """Write both parameters to an npz file, whole or not at all; OSError leaves an old file as it was."""
-        checkpoint.write(path, {"entities": self.entities.data, "relations": self.relations.data})
+        checkpoint.write(path, dict(zip(ARRAYS, (self.entities.data, self.relations.data), strict=True)))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a model that :meth:`save` wrote.
+        """Read a model that :meth:`save` wrote, or :meth:`NamedRescal.save`; names are left unread.
 
         Raises
         ------
@@ -132,8 +133,12 @@ class Rescal(Module):
         OSError
             There is no such file, or it cannot be read.
         """
-        stored = checkpoint.read(path, ("entities", "relations"))
-        vectors, matrices = stored["entities"], stored["relations"]
+        stored = checkpoint.read(path, ARRAYS, NAMES)
+        return cls.of(stored["entities"], stored["relations"], path)
+
+    @classmethod
+    def of(cls, vectors: Array, matrices: Array, path: str | Path) -> Self:
+        """Make a model of arrays read from ``path``; CheckpointError where they are none."""
         count, dim = vectors.shape if vectors.ndim == 2 else (0, 0)
         if not count or not dim or matrices.shape[1:] != (dim, dim) or len(matrices) % 2 or not len(matrices):
             sizes = f"entities {vectors.shape}, relations {matrices.shape}"

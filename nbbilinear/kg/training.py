@@ -1,56 +1,147 @@
 """Train RESCAL: softmax over all entities, batches of one relation, Adam on what a batch touches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
-from ..losses import cross_entropy
+from ..errors import CheckpointError, ConfigError, ShapeError
 from ..optim import Adam
-from .data import KnowledgeGraph, Questions, questions, with_inverses
+from .data import KnowledgeGraph, questions, with_inverses
 from .ranking import Metrics, evaluate
 from .rescal import Rescal
+from .settings import EpochReport, Settings
+from .steps import Watch, batches, gradient, watched
 
 Array = Any
 
 
-class Settings(NamedTuple):
-    """How to train. The defaults were chosen on the validation part of Kinships: docs/kinships-tuning.md.
+class State(NamedTuple):
+    """A training between two epochs: arrays of the model and of the optimiser, the generator, and what was reported."""
+
+    arrays: dict[str, Array]
+    generator: Mapping[str, Any]
+    reports: list[EpochReport]
+
+
+class Training:
+    """A training that stands between two epochs, can be kept there, and go on later with the same bits.
+
+    Parameters
+    ----------
+    model : Rescal
+        Of the graph's sizes; trained in place.
+    graph : KnowledgeGraph
+        ``train`` is learnt, ``valid`` is ranked.
+    settings : Settings, optional
 
     Attributes
     ----------
-    epochs : int
-    learning_rate : float
-        At the start; it falls to zero in a straight line over the epochs.
-    weight_decay : float
-    smoothing : float
-        Share of the probability that targets spread over all entities.
-    batch : int
-        The most questions in a batch.
-    evaluate_every : int
-        Validation metrics come every so many epochs, and after the first and the last.
-    seed : int
-        Of the batches' order.
+    asked : Questions
+        What the training triples ask, in both directions.
+    reports : list of EpochReport
+        Of every epoch so far.
+
+    Raises
+    ------
+    ConfigError
+        A setting has no meaning.
+    ShapeError
+        The model has other sizes than the graph.
+
+    Examples
+    --------
+    >>> from nbbilinear.kg.data import load
+    >>> graph = load("nations")
+    >>> first, second = (Training(Rescal(14, 55, dim=8, rng=0), graph, Settings(epochs=2)) for _ in range(2))
+    >>> _ = next(first.epochs())
+    >>> second.load_state(first.state())
+    >>> [report.epoch for report in second.epochs()]
+    [2]
     """
 
-    epochs: int = 80
-    learning_rate: float = 1e-2
-    weight_decay: float = 2e-3
-    smoothing: float = 0.1
-    batch: int = 64
-    evaluate_every: int = 5
-    seed: int = 0
+    def __init__(self, model: Rescal, graph: KnowledgeGraph, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        if min(settings.epochs, settings.batch, settings.evaluate_every) < 1 or not 0 <= settings.smoothing < 1:
+            raise ConfigError(f"epochs, batch and evaluate_every start at 1, smoothing is in [0, 1); got {settings}")
+        sizes = (len(graph.entities), 2 * len(graph.relations))
+        if (len(model.entities.data), len(model.relations.data)) != sizes:
+            raise ShapeError(f"{graph.name} needs a model of {sizes[0]} entities and {sizes[1] // 2} relations")
+        self.model, self.graph, self.settings = model, graph, settings
+        self.asked = questions(with_inverses(graph.train, len(graph.relations)))
+        self.reports: list[EpochReport] = []
+        self._rng = np.random.default_rng(settings.seed)
+        self._optimizer = Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
+    def epochs(self, watch: Watch = lambda _stage, _done, _total: None) -> Iterator[EpochReport]:
+        """Train one epoch for each report taken, up to the last of the settings.
 
-class EpochReport(NamedTuple):
-    """What an epoch did: mean loss, training triples per second (both directions of each), validation metrics."""
+        An epoch that is interrupted, by Ctrl-C or an error, is undone: all is as after the epoch before.
 
-    epoch: int
-    loss: float
-    triples_per_second: float
-    valid: Metrics | None
+        Parameters
+        ----------
+        watch : callable, optional
+            ``watch(stage, done, total)`` is called after each batch, with questions.
+
+        Yields
+        ------
+        EpochReport
+        """
+        while len(self.reports) < self.settings.epochs:
+            before = self.state()
+            try:
+                report = self._epoch(len(before.reports) + 1, watch)
+            except BaseException:
+                self.load_state(before)
+                raise
+            finally:
+                self.model.zero_grad()
+            self.reports.append(report)
+            yield report
+
+    def state(self) -> State:
+        """Return a copy of all that the following epochs depend on, and the reports."""
+        parts = {"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        arrays = {f"{part}.{name}": array for part, found in parts.items() for name, array in found.items()}
+        return State(arrays, self._rng.bit_generator.state, list(self.reports))
+
+    def load_state(self, state: State) -> None:
+        """Go to where another training of the same sizes, graph and settings stood.
+
+        Raises
+        ------
+        CheckpointError
+            The state does not fit.
+        """
+        parts: dict[str, dict[str, Array]] = {"model": {}, "optimizer": {}}
+        for name, array in state.arrays.items():
+            part, _, own = name.partition(".")
+            parts.setdefault(part, {})[own] = array
+        try:
+            self._rng.bit_generator.state = state.generator
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(f"the state has no generator of this kind ({error})") from error
+        self._optimizer.load_state_dict(parts["optimizer"])
+        self.model.load_state_dict(parts["model"])
+        self.reports = list(state.reports)
+
+    def _epoch(self, epoch: int, watch: Watch) -> EpochReport:
+        settings, asked, loss, done, begin = self.settings, self.asked, 0.0, 0, perf_counter()
+        self._optimizer.lr = settings.learning_rate * (1 - (epoch - 1) / settings.epochs)
+        for rows in batches(asked, settings.batch, self._rng):
+            loss += gradient(self.model, asked, rows, settings.smoothing) * len(rows)
+            touched = np.unique(asked.relations[rows])
+            self._optimizer.step(touched={self.model.relations: touched})
+            self.model.clear(touched)
+            watch("training", done := done + len(rows), len(asked.heads))
+        speed = len(self.graph.train) / (perf_counter() - begin)
+        due = epoch % settings.evaluate_every == 0 or epoch in (1, settings.epochs)
+        return EpochReport(epoch, loss / len(asked.heads), speed, self._validate(watch) if due else None)
+
+    def _validate(self, watch: Watch) -> Metrics:
+        score = watched(self.model.scores, "validation", len(self.graph.valid), watch)
+        return evaluate(score, self.graph, self.graph.valid).both
 
 
 def train(model: Rescal, graph: KnowledgeGraph, settings: Settings | None = None) -> Iterator[EpochReport]:
@@ -80,7 +171,8 @@ def train(model: Rescal, graph: KnowledgeGraph, settings: Settings | None = None
     Notes
     -----
     An epoch asks every "head, relation, ?" of the training triples once, in both directions, against all N entities:
-    about ``6·Q·d·(d + N)`` flop for Q questions. Temporaries have a batch's size; a copy of the model is kept.
+    about ``6·Q·d·(d + N)`` flop for Q questions. Temporaries have a batch's size; a copy of the model and of the
+    optimiser's state is kept.
     Source: KvsAll with cross-entropy, as Ruffinelli et al. 2020 name it.
 
     Examples
@@ -92,59 +184,4 @@ def train(model: Rescal, graph: KnowledgeGraph, settings: Settings | None = None
     >>> reports[1].loss < reports[0].loss
     True
     """
-    settings = settings or Settings()
-    if min(settings.epochs, settings.batch, settings.evaluate_every) < 1 or not 0 <= settings.smoothing < 1:
-        raise ConfigError(f"epochs, batch and evaluate_every start at 1, smoothing is in [0, 1); got {settings}")
-    sizes = (len(graph.entities), 2 * len(graph.relations))
-    if (len(model.entities.data), len(model.relations.data)) != sizes:
-        raise ShapeError(f"{graph.name} needs a model of {sizes[0]} entities and {sizes[1] // 2} relations")
-    return _epochs(model, graph, settings)
-
-
-def _epochs(model: Rescal, graph: KnowledgeGraph, settings: Settings) -> Iterator[EpochReport]:
-    asked = questions(with_inverses(graph.train, len(graph.relations)))
-    rng = np.random.default_rng(settings.seed)
-    optimizer = Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    for epoch in range(1, settings.epochs + 1):
-        optimizer.lr = settings.learning_rate * (1 - (epoch - 1) / settings.epochs)
-        before, begin = model.state_dict(), perf_counter()
-        try:
-            loss = sum(_step(model, optimizer, asked, rows, settings) for rows in batches(asked, settings.batch, rng))
-        except BaseException:
-            model.load_state_dict(before)
-            raise
-        finally:
-            model.zero_grad()
-        speed = len(graph.train) / (perf_counter() - begin)
-        due = epoch % settings.evaluate_every == 0 or epoch in (1, settings.epochs)
-        valid = evaluate(model.scores, graph, graph.valid).both if due else None
-        yield EpochReport(epoch, loss / len(asked.heads), speed, valid)
-
-
-def batches(asked: Questions, size: int, rng: np.random.Generator) -> list[Array]:
-    """Positions of all questions in parts of one relation and at most ``size``, in random order."""
-    shuffled = rng.permutation(len(asked.heads))
-    shuffled = shuffled[np.argsort(asked.relations[shuffled], kind="stable")]
-    relations = np.split(shuffled, np.flatnonzero(np.diff(asked.relations)) + 1)
-    parts = [part for rows in relations for part in np.array_split(rows, -(-len(rows) // size))]
-    return [parts[i] for i in rng.permutation(len(parts))]
-
-
-def gradient(model: Rescal, asked: Questions, rows: Array, smoothing: float) -> float:
-    """Mean loss of the questions at ``rows``; its gradient is added to the model's parameters."""
-    heads, relations = asked.heads[rows], asked.relations[rows]
-    targets = asked.answers(rows, len(model.entities.data)).astype(model.entities.dtype)
-    targets *= (1 - smoothing) / targets.sum(axis=1, keepdims=True)
-    targets += smoothing / targets.shape[1]
-    loss = cross_entropy(model.scores(heads, relations), targets)
-    model.backward(loss.grad, heads, relations)
-    return float(loss.value)
-
-
-def _step(model: Rescal, optimizer: Adam, asked: Questions, rows: Array, settings: Settings) -> float:
-    """One batch; returns the sum of its losses."""
-    loss = gradient(model, asked, rows, settings.smoothing)
-    touched = np.unique(asked.relations[rows])
-    optimizer.step(touched={model.relations: touched})
-    model.clear(touched)
-    return loss * len(rows)
+    return Training(model, graph, settings).epochs()

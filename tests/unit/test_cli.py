@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nbbilinear import cli, demo
+from nbbilinear import cli, demo, info
 from nbbilinear.demo.published import GRAPHS
 from nbbilinear.kg import Rescal, names
 
@@ -184,16 +184,16 @@ def test_info_as_json_has_the_same_parts_and_every_backend(capsys):
 
 
 def test_info_names_the_line_that_brings_a_missing_package(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "installed", lambda package: None if package == "matplotlib" else "1.0")
+    monkeypatch.setattr(info, "installed", lambda package: None if package == "matplotlib" else "1.0")
     cli.main(["info"])
     assert "rich 1.0; threadpoolctl 1.0; missing matplotlib: pip install 'nbbilinear[demo]'" in capsys.readouterr().out
 
 
 def test_optional_packages_are_those_of_the_project_file():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for extra, packages in cli._EXTRAS.items():
+    for extra, packages in info._EXTRAS.items():
         assert tuple(line.partition(">")[0].partition("[")[0] for line in extras[extra]) == packages
-    assert extras.keys() - cli._EXTRAS.keys() == {"test", "dev", "bench", "docs"}
+    assert extras.keys() - info._EXTRAS.keys() == {"test", "dev", "bench", "docs"}
 
 
 def test_version_is_printed(capsys):

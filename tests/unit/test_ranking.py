@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbbilinear.kg import ranking
 from nbbilinear.kg.data import load
 from nbbilinear.kg.ranking import Metrics, evaluate, filtered_ranks, ranks
 from nbbilinear.kg.rescal import Rescal
@@ -103,6 +104,21 @@ def test_ranks_keep_the_order_of_the_triples_beyond_one_block_of_questions():
 
     assert len(graph.test) > 1024
     np.testing.assert_array_equal(backwards, (head[::-1], tail[::-1]))
+
+
+@pytest.mark.parametrize("cells", [1, 14 * 30, 1 << 26])
+def test_a_block_of_questions_has_no_more_scores_than_there_may_be(cells, monkeypatch):
+    graph, sizes = load("nations"), []
+
+    def score(heads, relations):
+        sizes.append(len(heads))
+        return heads[:, None] * np.arange(14) % 5 + relations[:, None]
+
+    expected = ranks(score, graph, graph.test)
+    sizes.clear()
+    monkeypatch.setattr(ranking, "_CELLS", cells)
+    np.testing.assert_array_equal(ranks(score, graph, graph.test), expected)
+    assert max(sizes) == {1: 1, 14 * 30: 30, 1 << 26: 402}[cells]
 
 
 def test_metrics_of_known_ranks():

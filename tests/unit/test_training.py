@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from nbbilinear.errors import ConfigError, ShapeError
+from nbbilinear.kg import steps as parts
 from nbbilinear.kg import training
 from nbbilinear.kg.data import load, questions, with_inverses
 from nbbilinear.kg.ranking import evaluate
 from nbbilinear.kg.rescal import Rescal
-from nbbilinear.kg.training import Settings, batches, gradient, train
+from nbbilinear.kg.settings import Settings
+from nbbilinear.kg.steps import batches, gradient
+from nbbilinear.kg.training import train
 
 NATIONS = load("nations")
 SHORT = Settings(epochs=4, evaluate_every=3)
@@ -102,8 +105,8 @@ def test_an_interrupted_epoch_is_undone(interruption, step, monkeypatch):
             raise interruption
         return cross_entropy(*arguments)
 
-    cross_entropy = training.cross_entropy
-    monkeypatch.setattr(training, "cross_entropy", stopped)
+    cross_entropy = parts.cross_entropy
+    monkeypatch.setattr(parts, "cross_entropy", stopped)
     with pytest.raises(interruption):
         next(running)
 

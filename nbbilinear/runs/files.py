@@ -13,6 +13,25 @@ from typing import Any
 from ..errors import ConfigError
 
 
+def check(folder: Path) -> Path:
+    """Return the folder, or the nearest above it that exists, if files can be written there.
+
+    Raises
+    ------
+    ConfigError
+        ``folder`` is a file.
+    OSError
+        It cannot be written.
+    """
+    here = folder.absolute()
+    nearest = next(place for place in (here, *here.parents) if place.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"--output {folder}: {nearest} is a file, not a folder")
+    if not os.access(nearest, os.W_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES), str(nearest))
+    return nearest
+
+
 @contextmanager
 def filled(folder: Path) -> Iterator[Path]:
     """Give an empty folder to write to; its files move into ``folder`` when the block ends without an error.
@@ -24,15 +43,10 @@ def filled(folder: Path) -> Iterator[Path]:
     OSError
         It cannot be written; known before the block begins.
     """
-    here = folder.absolute()
-    nearest = next(place for place in (here, *here.parents) if place.exists())
-    if not nearest.is_dir():
-        raise ConfigError(f"--output {folder}: {nearest} is a file, not a folder")
-    if not os.access(nearest, os.W_OK):
-        raise PermissionError(EACCES, os.strerror(EACCES), str(nearest))
+    here, nearest = folder.absolute(), check(folder)
     # A file moves within one file system only: a folder that is a mount of its own has its neighbour inside.
     beside = nearest.parent if nearest == here and not here.is_mount() else nearest
-    with TemporaryDirectory(prefix=".nbbilinear-demo-", dir=beside) as staging:
+    with TemporaryDirectory(prefix=".nbbilinear-", dir=beside) as staging:
         yield Path(staging)
         folder.mkdir(parents=True, exist_ok=True)
         for file in sorted(Path(staging).iterdir()):

@@ -1,0 +1,74 @@
+"""What is here: versions, processor, threads, backends, optional packages. What a bug report needs."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import backends
+from .config import current
+from .errors import BackendError
+from .runs.versions import installed, versions
+
+_EXTRAS = {  # those of pyproject.toml that bring abilities
+    "cuda12": ("cupy-cuda12x", "numba-cuda"),
+    "cuda13": ("cupy-cuda13x", "numba-cuda"),
+    "demo": ("rich", "matplotlib", "threadpoolctl"),
+    "sklearn": ("scikit-learn", "scipy"),
+    "dask": ("dask", "distributed", "zarr"),
+    "io": ("safetensors", "ml-dtypes"),
+}
+
+
+def facts() -> dict[str, Any]:
+    """Gather what is here, part by part; plain enough for JSON."""
+    return {
+        "versions": versions(),
+        "processor": _processor(),
+        "threads": {
+            "processors allowed": _allowed(),
+            "container limit": _container_limit(),
+            "NUMBA_NUM_THREADS": os.environ.get("NUMBA_NUM_THREADS"),
+            "NBBILINEAR_THREADS": current().threads,
+        },
+        "backends": {name: _backend(name) for name in backends.names()},
+        "optional packages": {extra: _optional(extra, packages) for extra, packages in _EXTRAS.items()},
+    }
+
+
+def _processor() -> dict[str, Any]:
+    from llvmlite import binding  # noqa: PLC0415  loads LLVM: only where its answer is wanted
+
+    features = binding.get_host_cpu_features()
+    return {"name": binding.get_host_cpu_name()} | {
+        name: bool(features.get(name)) for name in ("avx2", "avx512f", "fma")
+    }
+
+
+def _allowed() -> int | None:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _container_limit() -> float | None:
+    """Processors that the control group grants, where it sets a limit."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def _backend(name: str) -> str:
+    try:
+        found = backends.backend(name)
+    except BackendError as error:
+        return f"not here: {error}"
+    return "kernels " + ", ".join(dict.fromkeys(kernel.name for kernel in found.kernels))
+
+
+def _optional(extra: str, packages: Sequence[str]) -> str:
+    found = [f"{package} {version}" for package in packages if (version := installed(package))]
+    missing = [package for package in packages if not installed(package)]
+    if missing:
+        found.append(f"missing {', '.join(missing)}: pip install 'nbbilinear[{extra}]'")
+    return "; ".join(found)

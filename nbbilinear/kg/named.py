@@ -1,0 +1,95 @@
+"""A trained model with the names of what it knows."""
+
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ..errors import CheckpointError, ConfigError
+from . import checkpoint
+from .rescal import ARRAYS, NAMES, Rescal
+
+Array = Any
+
+
+class NamedRescal(NamedTuple):
+    """A model, and the names of its entities and relations: questions and answers in words.
+
+    Attributes
+    ----------
+    model : Rescal
+    entities, relations : (N,) and (R,) arrays of str
+
+    Examples
+    --------
+    >>> model = NamedRescal(Rescal(3, 1, dim=2, rng=0), np.array(["ann", "bob", "eve"]), np.array(["knows"]))
+    >>> [name for name, score in model.tails("ann", "knows")]
+    ['bob', 'ann', 'eve']
+    """
+
+    model: Rescal
+    entities: Array
+    relations: Array
+
+    def tails(self, head: str, relation: str, most: int = 10) -> list[tuple[str, float]]:
+        """The likeliest answers to "head, relation, ?", each with its score, the greatest first.
+
+        Raises
+        ------
+        ConfigError
+            There is no entity or relation of this name.
+        """
+        return self._answers(head, _place(self.relations, relation, "relation"), most)
+
+    def heads(self, relation: str, tail: str, most: int = 10) -> list[tuple[str, float]]:
+        """The likeliest answers to "?, relation, tail", as :meth:`tails`."""
+        return self._answers(tail, _place(self.relations, relation, "relation") + len(self.relations), most)
+
+    def save(self, path: str | Path) -> None:
+        """Write model and names to an npz file, whole or not at all; OSError leaves an old file as it was."""
+        arrays = (self.model.entities.data, self.model.relations.data, _bytes(self.entities), _bytes(self.relations))
+        checkpoint.write(path, dict(zip(ARRAYS + NAMES, arrays, strict=True)))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        CheckpointError
+            The file is damaged, or holds no model with names.
+        OSError
+            There is no such file, or it cannot be read.
+        """
+        stored = checkpoint.read(path, ARRAYS + NAMES)
+        model = Rescal.of(stored["entities"], stored["relations"], path)
+        entities, relations = (_texts(stored[name], path) for name in NAMES)
+        if (len(entities), 2 * len(relations)) != (len(model.entities.data), len(model.relations.data)):
+            raise CheckpointError(f"{path}: {len(entities)} and {len(relations)} names do not fit the model")
+        return cls(model, entities, relations)
+
+    def _answers(self, entity: str, relation: int, most: int) -> list[tuple[str, float]]:
+        scores = self.model.scores([_place(self.entities, entity, "entity")], [relation])[0]
+        best = np.argsort(-scores, kind="stable")[:most]
+        return [(str(self.entities[i]), float(scores[i])) for i in best]
+
+
+def _place(names: Array, name: str, kind: str) -> int:
+    found = np.flatnonzero(names == name)
+    if not len(found):
+        raise ConfigError(f"the model has no {kind} {name!r}")
+    return int(found[0])
+
+
+def _bytes(names: Array) -> Array:
+    """Names as UTF-8, one in a line: a name has no line end, and of a fixed width the longest would widen all."""
+    return np.frombuffer("\n".join(map(str, names)).encode("utf-8"), np.uint8)
+
+
+def _texts(stored: Array, path: str | Path) -> Array:
+    if stored.dtype != np.uint8 or stored.ndim != 1:
+        raise CheckpointError(f"{path}: names must be bytes, found {stored.dtype} {stored.shape}")
+    try:
+        return np.array(stored.tobytes().decode("utf-8").split("\n"), np.dtypes.StringDType())
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path}: names are not UTF-8 ({error})") from error

@@ -1,0 +1,33 @@
+"""Files of triples as they should not be, and what is said of them."""
+
+GOOD = b"ann\tknows\tbob\nbob\tknows\teve\n"
+MALFORMED = {  # content of a file: what is said of it after its name
+    "empty file": (b"", ": the file is empty"),
+    "only a byte order mark": (b"\xef\xbb\xbf", ": the file is empty"),
+    "empty line": (b"ann\tknows\tbob\n\nbob\tknows\teve\n", ":2: the line is empty"),
+    "empty line at the end": (GOOD + b"\n", ":3: the line is empty"),
+    "empty line, CRLF": (b"ann\tknows\tbob\r\n\r\n", ":2: the line is empty"),
+    "no tab": (GOOD + b"ann knows bob", ":3: 1 cell instead of 3"),
+    "two cells": (GOOD + b"ann\tknows\n", ":3: 2 cells instead of 3"),
+    "four cells": (b"ann\tknows\tbob\t\n", ":1:15: 4 cells instead of 3"),
+    "five cells, not ASCII": ("ännä\tknøws\tbøb\t1\t2\n".encode(), ":1:16: 5 cells instead of 3"),
+    "quoted tab": (b'"ann\tknows"\tbob\tx\n', ":1:17: 4 cells instead of 3 (quotation marks are part of a name"),
+    "no head": (b"\tknows\tbob\n", ":1:1: the head is empty"),
+    "no relation": (GOOD + b"ann\t\tbob\n", ":3:5: the relation is empty"),
+    "no tail": (GOOD + b"ann\tknows\t\n", ":3:11: the tail is empty"),
+    "tail of spaces": ("ann\tknows\t \u3000 \n".encode(), ":1:11: the tail is empty"),
+    "NUL byte": (b"ann\tkn\0ows\tbob\n", ":1:7: a NUL byte in the relation"),
+    "NUL bytes for a file": (bytes(100), ":1: 1 cell instead of 3"),
+    "bad UTF-8": (GOOD + b"ann\tknows\tb\xffb\n", ":3:12: byte 0xff in the tail is not UTF-8"),
+    "Latin-1": ("ännä\tknows\tbob\n".encode("latin-1"), ":1:1: byte 0xe4 in the head is not UTF-8"),
+    "a letter cut short": ("ann\tknows\tbö".encode()[:-1], ":1:12: byte 0xc3 in the tail is not UTF-8"),
+    "a surrogate": (b"ann\tknows\t\xed\xa0\x80\n", ":1:11: byte 0xed in the tail is not UTF-8"),
+    "UTF-16": ("ann\tknows\tbob\n".encode("utf-16"), ":1: the text is UTF-16"),
+    "CR alone": (b"ann\tknows\tbob\rbob\tknows\teve\r", ":1:19: 5 cells instead of 3"),
+    "CR in a name": (b"ann\tkn\rows\tbob\n", ":1:7: a carriage return in the relation"),
+    "header": (b"Head\tRelation\tTail\n" + GOOD, ":1: a header"),
+    "header again": (GOOD + b"subject\tpredicate\tobject\n", ":3: a header"),
+    "10 MB in a line": (b"x" * 10_000_000, ":1: the line is longer than 65,536 bytes"),
+    "10 MB in a line of triples": (b"ann\tknows\tbob\t" * 700_000, ":1: the line is longer than 65,536 bytes"),
+    "10 MB in a name": (b"ann\tknows\t" + b"x" * 10_000_000 + b"\n", ":1: the line is longer than 65,536 bytes"),
+}
