@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import losses, optim
+from . import kg, losses, optim
 from .batches import Batches
 from .config import config
 from .errors import (
@@ -10,6 +10,7 @@ from .errors import (
     BilinearError,
     CheckpointError,
     ConfigError,
+    DataError,
     DTypeError,
     IndexRangeError,
     LayerError,
@@ -23,7 +24,8 @@ __version__ = _version("nbbilinear")
 
 __all__ = [
     "BackendError", "Batches", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError",
-    "DTypeError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter", "QuadraticGrads", "ReLU",
-    "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear", "bilinear_backward", "bilinear_pairs",
-    "bilinear_pairs_backward", "config", "losses", "optim", "plan", "quadratic", "quadratic_backward",
+    "DTypeError", "DataError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter",
+    "QuadraticGrads", "ReLU", "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear",
+    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "config", "kg", "losses", "optim", "plan",
+    "quadratic", "quadratic_backward",
 ]  # fmt: skip

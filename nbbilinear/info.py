@@ -10,13 +10,8 @@ from .config import current
 from .errors import BackendError
 from .runs.versions import installed, versions
 
-_EXTRAS = {  # those of pyproject.toml that bring abilities
-    "cuda12": ("cupy-cuda12x", "numba-cuda"),
-    "cuda13": ("cupy-cuda13x", "numba-cuda"),
+_EXTRAS = {  # those of pyproject.toml that this version uses
     "demo": ("rich", "matplotlib", "threadpoolctl"),
-    "sklearn": ("scikit-learn", "scipy"),
-    "dask": ("dask", "distributed", "zarr"),
-    "io": ("safetensors", "ml-dtypes"),
 }
 
 
@@ -32,7 +27,7 @@ def facts() -> dict[str, Any]:
             "NBBILINEAR_THREADS": current().threads,
         },
         "backends": {name: _backend(name) for name in backends.names()},
-        "optional packages": {extra: _optional(extra, packages) for extra, packages in _EXTRAS.items()},
+        "optional packages": {extra: _optional(packages) for extra, packages in _EXTRAS.items()},
     }
 
 
@@ -66,9 +61,9 @@ def _backend(name: str) -> str:
     return "kernels " + ", ".join(dict.fromkeys(kernel.name for kernel in found.kernels))
 
 
-def _optional(extra: str, packages: Sequence[str]) -> str:
+def _optional(packages: Sequence[str]) -> str:
     found = [f"{package} {version}" for package in packages if (version := installed(package))]
     missing = [package for package in packages if not installed(package)]
     if missing:
-        found.append(f"missing {', '.join(missing)}: pip install 'nbbilinear[{extra}]'")
+        found.append(f"missing {', '.join(missing)}: pip install {' '.join(missing)}")
     return "; ".join(found)

@@ -7,7 +7,7 @@ from ..runs.results import Row
 
 
 class Known(NamedTuple):
-    """A graph's name in titles, published results (the first is the line in the plot), and what to keep in mind."""
+    """A graph's name in titles, results of others (lines in the plot), and what to keep in mind."""
 
     title: str
     rows: tuple[Row, ...]

@@ -73,7 +73,7 @@ def _find(console: Console, graph: KnowledgeGraph, options: Options) -> Findings
 def _keep(folder: Path, found: Findings, options: Options) -> None:
     graph, training, known = found.graph, found.training, GRAPHS[found.graph.name]
     title = f"RESCAL on {known.title}, d={options.dim}, seed {options.seed}"
-    plot.draw(folder / f"{graph.name}.png", title, training.reports, found.test.both.mrr, known.rows[0])
+    plot.draw(folder / f"{graph.name}.png", title, training.reports, found.test.both.mrr, known.rows)
     NamedRescal(training.model, graph.entities, graph.relations).save(folder / f"rescal-{graph.name}.npz")
     settings = {"dim": options.dim, **training.settings._asdict()}
     files.write_json(

@@ -21,7 +21,7 @@ def quiet_blas(what: str) -> Any:
     """
     missing = [name for name in ("rich", "matplotlib", "threadpoolctl") if find_spec(name) is None]
     if missing:
-        raise ConfigError(f"{what} needs {' and '.join(missing)}: pip install 'nbbilinear[demo]'")
+        raise ConfigError(f"{what} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     from threadpoolctl import threadpool_limits  # noqa: PLC0415  optional, as rich and matplotlib: on first use
 
     return threadpool_limits(1)

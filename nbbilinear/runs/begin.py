@@ -19,14 +19,15 @@ def screen(*, quiet: bool) -> Console:
 
 
 def compile_kernels(console: Console, training: Training) -> Array:
-    """Throw away the gradient of a largest batch, so that its kernels are compiled; return the batch."""
+    """Throw away the gradients of a largest and a smallest batch, so that kernels are compiled; return the former."""
     settings = training.settings
-    rows = max(batches(training.asked, settings.batch, np.random.default_rng(0)), key=len)
+    found = sorted(batches(training.asked, settings.batch, np.random.default_rng(0)), key=len)
     begin = perf_counter()
     with console.status("compiling kernels", spinner=SPINNER):
-        gradient(training.model, training.asked, rows, settings.smoothing)
+        for rows in (found[0], found[-1]):  # the plan may take other kernels for a batch of one
+            gradient(training.model, training.asked, rows, settings.smoothing)
         training.model.zero_grad()
     seconds = perf_counter() - begin
     if seconds > 1:
         console.print(f"compiling kernels: {seconds:.1f} s", style="dim")
-    return rows
+    return found[-1]

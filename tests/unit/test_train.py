@@ -447,7 +447,7 @@ def test_the_seed_is_that_of_the_initial_values_too(place, monkeypatch):
 def test_train_without_its_packages_says_how_to_get_them(package, place, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)
     assert inside(place) == 2
-    assert f"needs {package}: pip install 'nbbilinear[demo]'" in capsys.readouterr().err
+    assert f"needs {package}: pip install {package}" in capsys.readouterr().err
 
 
 def test_an_exported_model_can_be_read_with_numpy_alone(done):
