@@ -11,7 +11,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from conformance import test_determinism, test_exact, test_layout, test_product, test_special
+from conformance import test_bound, test_determinism, test_exact, test_layout, test_product, test_special
 
 from nbbilinear import backends
 from nbbilinear.backends.numpy import BACKEND as NUMPY
@@ -46,6 +46,7 @@ def suite(kernel, monkeypatch):
         test_special.test_zero_times_infinity_is_nan(kernel)
         test_special.test_subnormals_are_kept(kernel, "float64")
         test_exact.test_integers_wrap(kernel, "int8")
+        test_bound.test_paired_rows(kernel, "float64", "wide", 4, 5)
 
 
 def register(monkeypatch, kernels, like):
@@ -201,6 +202,7 @@ def scale_bias(factor):
 
 
 HABITS = {
+    "is right only in norm": before_forward(lambda x1, x2, w: (x1 + 1e-15 * abs(x1).max(), x2, w)),
     "transposes a square weight": before_forward(
         lambda x1, x2, w: (x1, x2, w.swapaxes(-1, -2) if w.shape[-1] == w.shape[-2] else w)
     ),

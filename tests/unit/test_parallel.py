@@ -126,3 +126,15 @@ def test_no_more_threads_to_be_had(monkeypatch):
         parallel.run(lambda start, stop: seen.append(start), (), 10, 1)
     assert sorted(seen) == list(range(10))
     parallel._team.cache_clear()
+
+
+def test_no_kernel_is_cached_on_disk():
+    """Numba's cache ignores options and callees, and was seen to load the code of another signature."""
+    import numba
+
+    from nbbilinear.backends.numba.portable import pairs, rows
+
+    compiled = [v for module in (rows, pairs) for v in vars(module).values() if hasattr(v, "py_func")]
+    assert compiled or numba.config.DISABLE_JIT
+    assert all(type(dispatcher._cache).__name__ == "NullCache" for dispatcher in compiled)
+    assert not any(dispatcher.targetoptions.get("parallel") for dispatcher in compiled)
