@@ -7,7 +7,7 @@ from typing import Any
 
 from . import backends
 from .config import current
-from .errors import BackendError
+from .errors import BackendError, ConfigError
 from .runs.versions import installed, versions
 
 _EXTRAS = {  # those of pyproject.toml that this version uses
@@ -24,7 +24,7 @@ def facts() -> dict[str, Any]:
             "processors allowed": _allowed(),
             "container limit": _container_limit(),
             "NUMBA_NUM_THREADS": os.environ.get("NUMBA_NUM_THREADS"),
-            "NBBILINEAR_THREADS": current().threads,
+            "NBBILINEAR_THREADS": _threads_set(),
         },
         "backends": {name: _backend(name) for name in backends.names()},
         "optional packages": {extra: _optional(packages) for extra, packages in _EXTRAS.items()},
@@ -38,6 +38,14 @@ def _processor() -> dict[str, Any]:
     return {"name": binding.get_host_cpu_name()} | {
         name: bool(features.get(name)) for name in ("avx2", "avx512f", "fma")
     }
+
+
+def _threads_set() -> int | str | None:
+    """The setting, or what is wrong with the settings: who asks for this page may be after just that."""
+    try:
+        return current().threads
+    except ConfigError as error:
+        return str(error)
 
 
 def _allowed() -> int | None:

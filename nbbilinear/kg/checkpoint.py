@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
+from textwrap import shorten
 from typing import IO, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .atomic import replaced
 Array = Any
 
 # What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
+_SHORT = 200  # characters of a reason
 _DAMAGE = (
     zipfile.BadZipFile,
     EOFError,
@@ -61,9 +63,12 @@ def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> 
                 fits = sorted(found.keys() - allowed) == expected
                 stored = {name: _array(archive, found[name], size) for name in expected} if fits else {}
         except _DAMAGE as error:
-            raise CheckpointError(f"{path}: no model can be read from this file ({error})") from error
+            reason = shorten(str(error), _SHORT)  # zipfile quotes what it met, which may be the whole file
+            raise CheckpointError(f"{path}: no model can be read from this file ({reason})") from error
     if not stored:
-        raise CheckpointError(f"{path}: expected arrays {', '.join(expected)}, found {', '.join(sorted(found))}")
+        raise CheckpointError(
+            f"{path}: expected arrays {', '.join(expected)}, found {shorten(', '.join(sorted(found)), _SHORT)}"
+        )
     return stored
 
 

@@ -19,11 +19,13 @@ def check(folder: Path) -> Path:
     Raises
     ------
     ConfigError
-        ``folder`` is a file.
+        ``folder`` is a file, or a link that leads nowhere.
     OSError
         It cannot be written.
     """
     here = folder.absolute()
+    if here.is_symlink() and not here.exists():
+        raise ConfigError(f"--output {folder}: a link to {here.readlink()}, where nothing is")
     nearest = next(place for place in (here, *here.parents) if place.exists())
     if not nearest.is_dir():
         raise ConfigError(f"--output {folder}: {nearest} is a file, not a folder")

@@ -189,6 +189,25 @@ def test_info_names_the_line_that_brings_a_missing_package(monkeypatch, capsys):
     assert "rich 1.0; threadpoolctl 1.0; missing matplotlib: pip install matplotlib" in capsys.readouterr().out
 
 
+def test_info_shows_wrong_settings_instead_of_failing(monkeypatch, capsys):
+    from nbbilinear.config import _from_environment
+
+    monkeypatch.setenv("NBBILINEAR_THREADS", "many")
+    _from_environment.cache_clear()
+    try:
+        assert cli.main(["info"]) == 0
+    finally:
+        _from_environment.cache_clear()
+    assert "NBBILINEAR_THREADS must be a whole number, got 'many'" in capsys.readouterr().out
+
+
+def test_demo_refuses_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    done = nbbilinear(*SMALL, "--output", tmp_path / "link")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "where nothing is" in done.stderr
+
+
 def test_optional_packages_are_those_of_the_project_file():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra, packages in info._EXTRAS.items():

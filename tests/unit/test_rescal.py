@@ -182,3 +182,15 @@ def test_a_missing_file_is_the_system_s_error(tmp_path):
 def test_entities_and_relations_that_are_not_there_are_index_errors(heads, relations):
     with pytest.raises(IndexError):
         small().scores(heads, relations)
+
+
+def test_the_reason_of_a_damaged_file_is_short(tmp_path):
+    path = tmp_path / "model.npz"
+    Rescal(30, 2, dim=40, rng=0).save(path)
+    damaged = bytearray(path.read_bytes())
+    damaged[26] ^= 0xFF  # the length of a name: zipfile then takes most of the file for the name, and quotes it
+    damaged[27] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(CheckpointError) as caught:
+        Rescal.load(path)
+    assert len(str(caught.value)) < 400 + len(str(path))
