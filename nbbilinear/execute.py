@@ -140,7 +140,7 @@ def _backward(
     loans = (
         loan(wanted.x1, layout.first, layout.first.shape),
         loan(wanted.x2, layout.second, layout.second.shape),
-        loan(_turned(wanted.weight, choice), None, layout.weight, problem.axes.mirrored),
+        loan(_turned(wanted.weight, choice), None, layout.weight, any_strides=layout.mirrored),
         loan(wanted.bias, None, (problem.weights if problem.selected else 1, problem.out_features)),
     )
     choice.kernel.backward(

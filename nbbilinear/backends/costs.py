@@ -4,6 +4,7 @@ from ..problem import Problem
 from .contract import Work
 
 WORKSPACE_BYTES = 4 << 20  # intermediates stay in the second-level cache; larger blocks measured no faster
+TALL = 256  # rows from which on a product runs at full speed; with fewer in a block, outputs are split first
 
 
 def block_rows(problem: Problem, elements_per_row: int, rows: int) -> int:

@@ -66,7 +66,7 @@ def test_in_many_blocks_and_chunks(kernel, case, monkeypatch):
     monkeypatch.setattr(costs, "WORKSPACE_BYTES", 200)
     monkeypatch.setattr(accumulate, "WORKSPACE_BYTES", 200)
     for order in (project, left):
-        monkeypatch.setattr(order, "_TALL", 2)
+        monkeypatch.setattr(order, "TALL", 2)
     monkeypatch.setattr(parallel, "CHUNK_FLOP", 1)
     _plan.cache_clear()
     rng = np.random.default_rng(6)

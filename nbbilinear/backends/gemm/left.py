@@ -8,11 +8,10 @@ from typing import Any
 
 from ...problem import Problem
 from ..contract import Work
-from ..costs import block_rows, weight_bytes
+from ..costs import TALL, block_rows, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
-_TALL = 256  # rows from which on a product runs at full speed; with fewer in a block, outputs are split first
 
 
 def forward(xp: Any, x1: Array, x2: Array, weight: Array, bias: Array, _: None, out: Array, workspace: Array) -> None:
@@ -57,7 +56,7 @@ def work(problem: Problem) -> Work | None:
 
 def workspace(problem: Problem) -> int:
     """Elements of t and u for one block of rows and outputs."""
-    rows, per_row = min(problem.shared, _TALL), problem.in1 + problem.in2
+    rows, per_row = min(problem.shared, TALL), problem.in1 + problem.in2
     outputs = block_rows(problem, rows * per_row, problem.out_features)
     return outputs * per_row * block_rows(problem, outputs * per_row, problem.shared)
 
@@ -65,7 +64,7 @@ def workspace(problem: Problem) -> int:
 def _blocks(x1: Array, weight: Array, workspace: Array) -> Iterator[tuple[slice, slice, Array, Array]]:
     """Blocks of rows and of outputs, each with its parts of the workspace as t and u."""
     (rows, in1), (out_features, in2) = x1.shape, (weight.shape[1], weight.shape[3])
-    outputs = max(1, min(out_features, len(workspace) // (min(rows, _TALL) * (in1 + in2))))
+    outputs = max(1, min(out_features, len(workspace) // (min(rows, TALL) * (in1 + in2))))
     step = len(workspace) // (outputs * (in1 + in2))
     for k in range(0, out_features, outputs):
         some = min(outputs, out_features - k)

@@ -9,13 +9,12 @@ from typing import Any
 
 from ...problem import Problem
 from ..contract import Work
-from ..costs import block_rows, weight_bytes
+from ..costs import TALL, block_rows, weight_bytes
 from ..grouping import groups, sorted_by_weight
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
 _SHORT = 64  # up to this in1 einsum's loop beats a matmul per row (measured at 16, 30, 64, 100, 256)
-_TALL = 256  # rows from which on a GEMM runs at full speed; with fewer in a block, outputs are split first
 
 
 def forward(
@@ -104,7 +103,7 @@ def work(problem: Problem) -> Work:
 
 def workspace(problem: Problem) -> int:
     """Elements of t for one block of rows and outputs."""
-    rows = min(problem.shared, _TALL)
+    rows = min(problem.shared, TALL)
     outputs = block_rows(problem, rows * problem.in1, problem.out_features)
     per_row = outputs * problem.in1
     return per_row * block_rows(problem, per_row, problem.shared)
@@ -113,7 +112,7 @@ def workspace(problem: Problem) -> int:
 def _blocks(rows: int, weight: Array, workspace: Array) -> Iterator[tuple[slice, slice, Array]]:
     """Blocks of rows and of outputs, each with its part of the workspace as t."""
     out_features, in1 = weight.shape[1:3]
-    outputs = max(1, min(out_features, len(workspace) // (min(rows, _TALL) * in1)))
+    outputs = max(1, min(out_features, len(workspace) // (min(rows, TALL) * in1)))
     step = len(workspace) // (outputs * in1)
     for k in range(0, out_features, outputs):
         k_stop = min(out_features, k + outputs)

@@ -1,7 +1,8 @@
-"""The arrays Numba may see: native byte order, aligned, writable, plain; C-contiguous but for a mirrored y.
+"""The arrays Numba may see: native byte order, aligned, writable, plain, C-contiguous.
 
-Every other kind would be compiled anew, and Numba's cache of array types mixes up byte orders and alignments
-once it has met both (a byte-swapped array then passes as native, without an error).
+Only y and the weight of an exchanged product come in strides. Every other kind would be compiled anew, and Numba's
+cache of array types mixes up byte orders and alignments once it has met both (a byte-swapped array then passes as
+native, without an error).
 """
 
 import numpy as np

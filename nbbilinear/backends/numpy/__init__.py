@@ -9,7 +9,7 @@ import numpy as np
 from .. import einsum, gemm
 from ..contract import Backend, Speed
 
-# Fitted to `benchmarks/benchmarks/orders.py`, one thread: GEMM reaches 60 to 110 GFLOP/s, einsum's loops 1 to 2,
+# Fitted to `benchmarks/benchmarks/orders.py`, one thread: GEMM reaches 50 to 130 GFLOP/s, einsum's loops 3 to 5,
 # an integer matmul has no BLAS. Only the ratios between kernels matter.
 _GEMM = Speed({"f4": 1.2e11, "f8": 4.5e10, "": 1e9}, bytes_per_second=3e10, seconds_per_call=2e-6)
 _EINSUM = Speed({"f4": 3.9e9, "f8": 3.1e9, "": 1e9}, bytes_per_second=3e10, seconds_per_call=7e-6)
