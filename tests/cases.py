@@ -86,9 +86,9 @@ def taken():
     return [(kernel, name) for kernel in kernels() for name in NAMES if takes(kernel, name)]
 
 
-def takes(kernel, name):
+def takes(kernel, name, dtype="float64"):
     try:
-        plan(*shapes(name)[:4], index=shapes(name).index, backend=kernel)
+        plan(*shapes(name)[:4], index=shapes(name).index, dtype=dtype, backend=kernel)
     except BackendError:
         return False
     return True

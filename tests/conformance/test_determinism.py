@@ -8,20 +8,27 @@ import numpy as np
 import pytest
 
 import nbbilinear as nbl
+from nbbilinear import backends
 
 import cases
 
-INVARIANT = [kernel for kernel in cases.kernels() if kernel.startswith("numba")]
+WITHOUT_BLAS = [kernel for kernel in cases.kernels() if kernel.startswith("numba")]
+INVARIANT = sorted({kernel.name for kernel in backends.backend("numba").kernels if kernel.batch_invariant})
 CODE = """
 import hashlib, sys, numpy as np, nbbilinear as nbl
 rng = np.random.default_rng(0)
-digest = hashlib.sha256()
+digest, taken = hashlib.sha256(), 0
 for shapes in (((257, 31), (257, 29), (16, 31, 29)), ((61, 1, 31), (1, 67, 29), (16, 31, 29))):
     x1, x2, w = (rng.normal(size=s).astype("f4") for s in shapes)
     with nbl.config(threads=int(sys.argv[2])):
-        y = nbl.bilinear(x1, x2, w, backend=sys.argv[1])
+        try:
+            y = nbl.bilinear(x1, x2, w, backend=sys.argv[1])
+        except nbl.BackendError:  # this kernel is for the other structure
+            continue
+        taken += 1
         for a in (y, *nbl.bilinear_backward(np.ones_like(y), x1, x2, w, backend=sys.argv[1])[:3]):
             digest.update(a.tobytes())
+assert taken
 print(digest.hexdigest())
 """
 
@@ -35,7 +42,7 @@ def digest(kernel, threads):
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="minutes of plain Python loops")
-@pytest.mark.parametrize("kernel", INVARIANT)
+@pytest.mark.parametrize("kernel", WITHOUT_BLAS)
 def test_bits_do_not_depend_on_process_or_threads(kernel):
     assert len({digest(kernel, threads) for threads in (1, 2, 3)}) == 1
 

@@ -67,7 +67,8 @@ def test_in_many_blocks_and_chunks(kernel, case, monkeypatch):
     monkeypatch.setattr(accumulate, "WORKSPACE_BYTES", 200)
     for order in (project, left):
         monkeypatch.setattr(order, "TALL", 2)
-    monkeypatch.setattr(parallel, "CHUNK_FLOP", 1)
+    for bound in ("SHORTEST", "LONGEST"):
+        monkeypatch.setattr(parallel, bound, 0)
     _plan.cache_clear()
     rng = np.random.default_rng(6)
     some = cases.shapes(case, 5, 4, 3, 5, 7)

@@ -1,16 +1,21 @@
-"""The sharing of chunks: every chunk once, errors reach the caller, nothing hangs after a fork."""
+"""The sharing of chunks: every chunk once, a piece of workspace for each thread, errors reach the caller."""
 
-import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import nbbilinear as nbl
-from nbbilinear.backends.numba import parallel
+from nbbilinear.backends.numba import parallel, processors
 
 
+@pytest.fixture
+def processors_to_spare(monkeypatch):
+    """As many threads as a test asks for, on any machine."""
+    monkeypatch.setattr(processors, "available", lambda: 64)
+
+
+@pytest.mark.usefixtures("processors_to_spare")
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize(("total", "chunk"), [(1, 1), (7, 3), (100, 1), (5, 9)])
 def test_every_chunk_once(threads, total, chunk):
@@ -22,18 +27,67 @@ def test_every_chunk_once(threads, total, chunk):
     assert all(stop - start <= max(chunk, total if chunk >= total else 0) for start, stop in seen)
 
 
+@pytest.mark.usefixtures("processors_to_spare")
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("piece", [None, 8])
+def test_nobody_shares_a_piece_of_the_workspace(threads, piece):
+    taken, sizes, done = set(), set(), []
+
+    def body(results, own, start, stop):
+        address = own.ctypes.data
+        assert address not in taken
+        taken.add(address)
+        sizes.add(len(own))
+        own[:] = start
+        pause.wait(0.001)
+        assert (own == start).all()
+        taken.remove(address)
+        results += range(start, stop)
+
+    pause = threading.Event()
+    with nbl.config(threads=threads):
+        parallel.run(body, (done,), 50, 1, np.empty(8 * parallel.participants() + 3), piece)
+        parallel.run(body, (done,), 1, 1, np.empty(8 * parallel.participants()), piece)
+    assert sorted(done) == sorted([*range(50), 0])
+    assert min(sizes) >= 8
+    assert len(sizes) == 1 or piece is None
+
+
+@pytest.mark.usefixtures("processors_to_spare")
+def test_no_more_threads_than_pieces():
+    threads = set()
+
+    def body(own, start, stop):
+        threads.add(threading.get_ident())
+        pause.wait(0.001)
+
+    pause = threading.Event()
+    with nbl.config(threads=8):
+        parallel.run(body, (), 50, 1, np.empty(17), 8)
+    assert len(threads) <= 2
+
+
+def test_participants(monkeypatch):
+    monkeypatch.setattr(processors, "available", lambda: 3)
+    assert parallel.participants() == 3
+    for threads, taking_part in ((1, 1), (2, 2), (3, 3), (4, 3)):
+        with nbl.config(threads=threads):
+            assert parallel.participants() == taking_part
+
+
 def test_the_caller_does_not_wait_for_helpers_that_never_come(monkeypatch):
     class Deaf:
         def call(self, job, helpers):
             """Lose the job."""
 
-    monkeypatch.setattr(parallel, "_team", Deaf)
+    monkeypatch.setattr(parallel, "_team", lambda process: Deaf())
+    monkeypatch.setattr(processors, "available", lambda: 4)
     seen = []
-    with nbl.config(threads=4):
-        parallel.run(lambda start, stop: seen.append(start), (), 10, 1)
+    parallel.run(lambda start, stop: seen.append(start), (), 10, 1)
     assert sorted(seen) == list(range(10))
 
 
+@pytest.mark.usefixtures("processors_to_spare")
 def test_an_error_in_a_helper_reaches_the_caller():
     caller = threading.get_ident()
     inside = threading.Event()
@@ -50,71 +104,26 @@ def test_an_error_in_a_helper_reaches_the_caller():
 
 
 def test_chunks_depend_on_sizes_only():
-    sizes = set()
+    found = set()
     for threads in (1, 2, 7):
         with nbl.config(threads=threads):
-            sizes.add(parallel.chunk_size(1000, 5000))
-    assert sizes == {400}
-
-
-def test_many_threads_at_once():
-    rng = np.random.default_rng(0)
-    x1, x2, weight = (rng.normal(size=shape) for shape in ((40, 31), (40, 29), (8, 31, 29)))
-    want = nbl.bilinear(x1, x2, weight, backend="numba")
-    with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(lambda _: nbl.bilinear(x1, x2, weight, backend="numba"), range(64)):
-            np.testing.assert_array_equal(found, want)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
-def test_a_forked_child_computes():
-    rng = np.random.default_rng(1)
-    x1, x2, weight = (rng.normal(size=shape) for shape in ((300, 31), (300, 29), (8, 31, 29)))
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        x1, x2 = x1[:4], x2[:4]
-    with nbl.config(threads=2):
-        want = nbl.bilinear(x1, x2, weight, backend="numba")
-        child = os.fork()
-        if child == 0:
-            same = (nbl.bilinear(x1, x2, weight, backend="numba") == want).all()
-            os._exit(0 if same else 1)
-        assert os.waitpid(child, 0)[1] == 0
-
-
-def test_thread_count_honours_numba_and_affinity(monkeypatch):
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
-    parallel.available_threads.cache_clear()
-    assert parallel.available_threads() == 1
-    parallel.available_threads.cache_clear()
-
-
-def test_an_interrupt_waits_for_the_helpers_inside():
-    job = parallel._Job(lambda start, stop: None, (), 1, 1)
-    job.inside = 1
-    waits = []
-
-    def wait():
-        waits.append(1)
-        if len(waits) < 3:
-            raise KeyboardInterrupt
-        job.inside = 0
-
-    job.quiet.wait = wait
-    with pytest.raises(KeyboardInterrupt):
-        job.close()
-    assert len(waits) == 3
-    assert job.closed
+            found.add(tuple(parallel.chunk_size(total, 5000) for total in (1, 1000, 10**5, 10**9)))
+    assert found == {(1, 200, 1562, 2000)}
+    assert parallel.chunk_size(10, 0) == 10
+    assert parallel.chunk_size(10, 10**12) == 1
+    assert parallel.chunk_size(10**9, 5000, 2 * parallel.PLAIN) == 4000
 
 
 def test_late_helpers_touch_nothing():
     seen = []
     job = parallel._Job(lambda start, stop: seen.append(start), (), 4, 1)
-    job.close()
+    job.closed = True
+    job.wait()
     job.help()
     assert seen == []
 
 
+@pytest.mark.usefixtures("processors_to_spare")
 def test_no_more_threads_to_be_had(monkeypatch):
     def refuse(self):
         raise RuntimeError("can't start new thread")

@@ -4,7 +4,7 @@ The bits of a result depend on the shapes alone: not on the number of threads, n
 """
 
 from ..contract import Backend
-from . import portable
+from . import portable, simd
 from .arrays import empty, prepare, prepare_strided
 
-BACKEND = Backend("numba", portable.KERNELS, prepare, prepare_strided, empty)
+BACKEND = Backend("numba", (*simd.KERNELS, *portable.KERNELS), prepare, prepare_strided, empty)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import parallel
-from .portable.compiling import loops
+from .compiling import loops
 
 Array = Any
 

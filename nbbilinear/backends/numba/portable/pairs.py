@@ -6,7 +6,7 @@ Rows of x2 are taken in blocks whose t fits into the workspace. A chunk owns the
 from typing import Any
 
 from .. import parallel
-from .compiling import absent, loops, weights_of
+from ..compiling import absent, loops, weights_of
 
 Array = Any
 
@@ -49,7 +49,8 @@ def backward(
             each = parallel.chunk_size(k_i, 2 * count * x2.shape[2])
             parallel.run(_backward_weight, (x2, used, t, dweight, first, add), k_i, each)
     if dbias is not None:
-        _backward_bias(grad_output, used, dbias, accumulate)
+        each = parallel.chunk_size(dbias.shape[1], shared * rows1 * x2.shape[1])
+        parallel.run(_backward_bias, (grad_output, used, dbias, accumulate), dbias.shape[1], each)
 
 
 @loops
@@ -131,12 +132,12 @@ def _backward_weight(x2, which, dt, dweight, first, add, start, stop):
 
 
 @loops
-def _backward_bias(grad_output, which, dbias, accumulate):
+def _backward_bias(grad_output, which, dbias, accumulate, start, stop):
     if not accumulate:
-        dbias[:] = grad_output.dtype.type(0)
+        dbias[:, start:stop] = grad_output.dtype.type(0)
     for s in range(grad_output.shape[0]):
         for n in range(grad_output.shape[1]):
             for m in range(grad_output.shape[2]):
                 w = which[s * grad_output.shape[2] + m] if which.size else 0
-                for k in range(grad_output.shape[3]):
+                for k in range(start, stop):
                     dbias[w, k] += grad_output[s, n, m, k]

@@ -5,7 +5,7 @@ from typing import Any
 from ....problem import Problem
 from ...contract import Work
 from .. import parallel
-from .compiling import absent, loops, weights_of
+from ..compiling import absent, loops, weights_of
 
 Array = Any
 
@@ -36,7 +36,8 @@ def backward(
         chunk = parallel.chunk_size(k_i, 2 * rows * weight.shape[3])
         parallel.run(_backward_weight, (*operands, used, dweight, accumulate), k_i, chunk)
     if dbias is not None:
-        _backward_bias(grad_output, used, dbias, accumulate)
+        chunk = parallel.chunk_size(dbias.shape[1], rows)
+        parallel.run(bias_gradient, (grad_output, used, dbias, accumulate), dbias.shape[1], chunk)
 
 
 @loops
@@ -93,12 +94,13 @@ def _backward_weight(grad_output, x1, x2, which, dweight, accumulate, start, sto
 
 
 @loops
-def _backward_bias(grad_output, which, dbias, accumulate):
+def bias_gradient(grad_output, which, dbias, accumulate, start, stop):
+    """dbias[w,k] = sum of g[b,k] over the rows that use weight w."""
     if not accumulate:
-        dbias[:] = grad_output.dtype.type(0)
+        dbias[:, start:stop] = grad_output.dtype.type(0)
     for b in range(grad_output.shape[0]):
         w = which[b] if which.size else 0
-        for k in range(grad_output.shape[1]):
+        for k in range(start, stop):
             dbias[w, k] += grad_output[b, k]
 
 

@@ -1,0 +1,66 @@
+"""Rows, lanes are rows: x1 W in registers, then x2. Backward g W in registers, then both x1 and x2; dW apart."""
+
+from typing import Any
+
+from ....problem import Problem
+from ...contract import Work
+from .. import parallel
+from ..compiling import absent
+from . import project, spread, weight_gradient
+from .panels import task_flop, up
+from .tasks import of_rows
+
+Array = Any
+
+
+def forward(
+    x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array
+) -> None:
+    """out[b,k] = bias[k] + sum_j x2[b,j] t[b,k,j]."""
+    cut = project.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
+    bias = absent(out.dtype, 2) if bias is None else bias
+    code = project.code_of(cut.tall, cut.width // cut.lanes, x1.dtype)
+    parallel.run(
+        project.project, (cut, code, parts, order, x1, x2, weight, bias, out), len(parts), 1, workspace, cut.piece
+    )
+
+
+def backward(
+    grad_output: Array, x1: Array, x2: Array, weight: Array, which: Array | None,
+    dx1: Array | None, dx2: Array | None, dweight: Array | None, dbias: Array | None,
+    workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    """dx1[b,i] = sum_j u[b,i,j] x2[b,j] and dx2[b,j] = sum_i u[b,i,j] x1[b,i]; dW and the bias in their own ways."""
+    if dx1 is not None or dx2 is not None:
+        cut = spread.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+        order, parts = of_rows(which, len(x1), cut.rows, 1, 1)
+        wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
+        code = spread.code_of(cut.tall, cut.width // cut.lanes, x1.dtype)
+        args = (cut, code, parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
+        parallel.run(spread.spread, args, len(parts), 1, workspace, cut.piece)
+    weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)
+
+
+def workspace(problem: Problem) -> int:
+    """Elements for every thread that may take part."""
+    sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
+    if not problem.wrt:
+        return parallel.participants() * project.cut_of(*sizes, problem.dtype, task_flop()).piece
+    inputs = spread.cut_of(*sizes, problem.dtype, task_flop()).piece if {"x1", "x2"} & set(problem.wrt) else 0
+    either = (weight_gradient.cut_of(by_x1, *sizes, problem.dtype).piece for by_x1 in (False, True))
+    weight = max(either) if "weight" in problem.wrt else 0
+    return parallel.participants() * max(inputs, weight)
+
+
+def work(problem: Problem) -> Work | None:
+    """One GEMM-equivalent forward, one for both inputs and one for the weight; panels are filled as they are needed."""
+    if problem.dtype.kind != "f" or problem.dtype.itemsize not in (4, 8):
+        return None
+    lanes = 64 // problem.dtype.itemsize
+    groups = min(problem.weights, problem.shared) if problem.selected else 1
+    rows = groups * up(-(-problem.shared // groups), lanes)
+    passes = 1 if not problem.wrt else bool({"x1", "x2"} & set(problem.wrt)) + ("weight" in problem.wrt)
+    gemm = 2 * rows * problem.out_features * problem.in1 * problem.in2
+    tiles_of = passes * -(-rows // (2 * lanes)) * problem.out_features * -(-problem.in2 // 14)
+    return Work(passes * gemm, 300 * tiles_of, 2 + groups)

@@ -1,0 +1,48 @@
+"""Tasks: parts of a product that own what they write, so that any thread may do any of them.
+
+A row of the table is ``(weight, place, first, rows, first output, outputs)``: ``rows`` rows from number ``place`` of
+the order on, their numbers counted from ``first``. Parts depend on the sizes alone, never on the number of threads.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+
+def of_rows(which: Array | None, rows: int, step: int, outputs: int, width: int) -> tuple[Array, Array]:
+    """An order of the rows and the tasks in it: at most ``step`` rows of one weight by ``width`` outputs each."""
+    if which is None:
+        return counting(min(rows, step)), _of_one_weight(rows, step, outputs, width)
+    order = np.argsort(which, kind="stable")
+    arranged = which[order]
+    starts = np.flatnonzero(np.diff(arranged, prepend=-1))
+    counts = np.diff(starts, append=len(which))
+    parts = -(-counts // step)
+    part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    place = np.repeat(starts, parts) + part * step
+    some = np.minimum(step, np.repeat(starts + counts, parts) - place)
+    return order, _crossed(np.repeat(arranged[starts], parts), place, np.zeros_like(place), some, outputs, width)
+
+
+@lru_cache(maxsize=256)
+def _of_one_weight(rows: int, step: int, outputs: int, width: int) -> Array:
+    first = np.arange(0, rows, step)
+    none = np.zeros_like(first)
+    return _crossed(none, none, first, np.minimum(step, rows - first), outputs, width)
+
+
+def _crossed(weight: Array, place: Array, first: Array, rows: Array, outputs: int, width: int) -> Array:
+    """Every part of the rows with every part of the outputs."""
+    k = np.arange(0, outputs, width)
+    some = np.minimum(width, outputs - k)
+    by_rows = [np.tile(column, len(k)) for column in (weight, place, first, rows)]
+    return np.stack([*by_rows, *(np.repeat(column, len(first)) for column in (k, some))], axis=1).astype(np.int64)
+
+
+@lru_cache(maxsize=64)
+def counting(rows: int) -> Array:
+    """The order of rows as they are."""
+    return np.arange(rows)

@@ -1,0 +1,168 @@
+"""The gradient of a weight: dW[k,i,j] = sum_b g[b,k] x1[b,i] x2[b,j]; lanes are j.
+
+z[b,j] = f[b] x2[b,j] is made once for a number f of g or x1, in a block of rows that stays in the first cache; then a
+tile of sums for every few numbers of the other, the third factor.
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import parallel
+from ..compiling import loops, weights_of
+from ..portable.rows import bias_gradient
+from . import moves, tiles
+from .machine import call, compiler
+from .panels import aligned, even, task_flop, up, where
+from .tasks import counting, of_rows
+
+Array = Any
+
+BLOCK = 256  # of the sum over rows: z stays in the first cache
+
+
+class Cut(NamedTuple):
+    """How dW is cut."""
+
+    rows: int  # block of the sum over rows
+    factors: int  # numbers of f in a task
+    thirds: int  # numbers of the third factor in a task
+    tall: int  # sums down a tile; some tiles have one less
+    width: int  # of a panel of x2
+    lanes: int
+    piece: int  # elements of workspace
+
+
+class Code(NamedTuple):
+    """Where the micro-kernels of dW are."""
+
+    pick_panel: int
+    pick_tall: int
+    pick_low: int
+    scale: int
+    product_tall: int
+    product_low: int
+
+
+@lru_cache(maxsize=256)
+def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: int) -> Cut:
+    """Cut dW of one weight into tasks of about ``flop``, along f or along the third factor."""
+    compiled = compiler(dtype)
+    lanes, vectors = compiled.lanes, 1 if in2 <= compiled.lanes else 2
+    width, tall, block = vectors * lanes, even(thirds, compiled.sums // vectors), min(rows, BLOCK)
+    some, per_factor = factors, 2 * rows * in2 * thirds
+    if per_factor * factors > flop:
+        some = max(1, flop // per_factor) if factors > 1 else 1
+    few = min(thirds, up(max(1, flop // (2 * rows * in2)), tall)) if factors == 1 else thirds
+    line = up(in2, width) + width + up(few, lanes)
+    return Cut(block, some, few, tall, width, lanes, block * line + 8 * lanes)
+
+
+@lru_cache(maxsize=256)
+def code_of(tall: int, width: int, dtype: Any) -> Code:
+    """Compile what a cut needs."""
+    compiled = compiler(dtype)
+    vectors = width // compiled.lanes
+    picks = (compiled(moves.pick, columns) for columns in (width, tall, max(1, tall - 1)))
+    products = (compiled(tiles.product, sums, vectors) for sums in (tall, max(1, tall - 1)))
+    return Code(*[*picks, compiled(moves.scale, vectors), *products])
+
+
+def fill(
+    grad_output: Array, x1: Array, x2: Array, which: Array | None, dweight: Array | None, dbias: Array | None,
+    workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    """dW and the gradient of the bias, where they are wanted."""
+    if dbias is not None:
+        operands = (grad_output, weights_of(which), dbias, accumulate)
+        parallel.run(bias_gradient, operands, dbias.shape[1], parallel.chunk_size(dbias.shape[1], len(x1)))
+    if dweight is None:
+        return
+    if which is not None and not accumulate:
+        dweight[...] = 0  # no task has the weights that no row uses
+    outputs, in1, in2 = dweight.shape[1:]
+    unit = grad_output.strides[1] == grad_output.itemsize
+    by_x1 = x1_is_third(outputs, in1) or not unit  # tiles are packed from neighbouring columns
+    third, factor = (x1, grad_output) if by_x1 else (grad_output, x1)
+    cut = cut_of(by_x1, len(x1), outputs, in1, in2, x2.dtype)
+    whole, some = (third.shape[1], cut.thirds) if factor.shape[1] == 1 else (factor.shape[1], cut.factors)
+    order, parts = of_rows(which, len(x1), len(x1), whole, some)
+    if which is None:
+        order = counting(cut.rows)
+    code = code_of(cut.tall, cut.width, x2.dtype)
+    args = (cut, code, parts, order, third, factor, x2, dweight, by_x1, which is not None, accumulate)
+    parallel.run(weight_gradient, args, len(parts), 1, workspace, cut.piece)
+
+
+def cut_of(by_x1: bool, rows: int, outputs: int, in1: int, in2: int, dtype: Any) -> Cut:
+    """The cut for the settings in force."""
+    factors, thirds = (outputs, in1) if by_x1 else (in1, outputs)
+    return _cut_of(rows, factors, thirds, in2, dtype, task_flop())
+
+
+def x1_is_third(outputs: int, in1: int) -> bool:
+    """Whether f is of g and the third factor x1, or the other way: tiles want many of the third."""
+    return in1 >= min(outputs, 14)
+
+
+@loops
+def weight_gradient(
+    cut, code, parts, order, third, factor, x2, dweight, by_x1, selected, accumulate, piece, start, stop
+):
+    """dW of all parts from ``start`` on."""
+    size, in2 = x2.itemsize, x2.shape[1]
+    k_step, i_step = dweight.strides[1], dweight.strides[2]
+    third_step, factor_step = (i_step, k_step) if by_x1 else (k_step, i_step)
+    panel_bytes = cut.rows * cut.width * size
+    for part in range(start, stop):
+        place, first, rows, begin, some = parts[part, 1], parts[part, 2], parts[part, 3], parts[part, 4], parts[part, 5]
+        f, fs, t, ts = begin, some, 0, third.shape[1]
+        if factor.shape[1] == 1:
+            f, fs, t, ts = 0, 1, begin, some
+        z = aligned(piece)
+        panels = z + panel_bytes
+        packed = panels + -(-in2 // cut.width) * panel_bytes
+        c = where(dweight[parts[part, 0]]) + f * factor_step + t * third_step
+        for b in range(0, rows, cut.rows):
+            count = min(cut.rows, rows - b)
+            here, numbers = (0, where(order) + 8 * (place + b)) if selected else (first + b, where(order))
+            _pick(cut, code, x2, third, here, numbers, count, t, ts, panels, packed)
+            f_at = where(factor) + here * factor.strides[0] + f * factor.strides[1]
+            for j in range(0, in2, cut.width):
+                panel = panels + j // cut.width * panel_bytes
+                for q in range(fs):
+                    call(code.scale, f_at + q * factor.strides[1], numbers, factor.strides[0], panel, count, z)
+                    c_q, add = c + q * factor_step + j * size, accumulate or b > 0
+                    _products(cut, code, packed, ts, z, count, c_q, third_step, in2 - j, add, size)
+
+
+@loops
+def _pick(cut, code, x2, third, here, numbers, count, t, ts, panels, packed):
+    """Panels of x2 and tiles of ``ts`` numbers of the third factor, of a block of rows."""
+    size, in2 = x2.itemsize, x2.shape[1]
+    source, step = where(x2) + here * x2.strides[0], x2.strides[0]
+    for j in range(0, in2, cut.width):
+        call(code.pick_panel, source + j * size, numbers, step, count, in2 - j, panels)
+        panels += cut.rows * cut.width * size
+    source, step = where(third) + here * third.strides[0] + t * size, third.strides[0]
+    many = -(-ts // cut.tall)
+    low = cut.tall * many - ts
+    for tile in range(many):
+        some = cut.tall if tile < many - low else cut.tall - 1
+        call(code.pick_tall if some == cut.tall else code.pick_low, source, numbers, step, count, some, packed)
+        source += some * size
+        packed += some * count * size
+
+
+@loops
+def _products(cut, code, packed, thirds, z, count, c, c_step, columns, add, size):
+    """The numbers of one z and all thirds, tile by tile."""
+    many = -(-thirds // cut.tall)
+    low = cut.tall * many - thirds
+    for t in range(many):
+        some = cut.tall if t < many - low else cut.tall - 1
+        product = code.product_tall if some == cut.tall else code.product_low
+        call(product, packed, some * size, z, cut.width * size, count, c, c_step, columns, np.int64(add))
+        packed += some * count * size
+        c += some * c_step
