@@ -48,9 +48,7 @@ def workspace(problem: Problem) -> int:
     if not problem.wrt:
         return parallel.participants() * project.cut_of(*sizes, problem.dtype, task_flop()).piece
     inputs = spread.cut_of(*sizes, problem.dtype, task_flop()).piece if {"x1", "x2"} & set(problem.wrt) else 0
-    either = (weight_gradient.cut_of(by_x1, *sizes, problem.dtype).piece for by_x1 in (False, True))
-    weight = max(either) if "weight" in problem.wrt else 0
-    return parallel.participants() * max(inputs, weight)
+    return parallel.participants() * max(inputs, weight_gradient.most(problem))
 
 
 def work(problem: Problem) -> Work | None:

@@ -76,6 +76,34 @@ def pack(words: Words, width: int, source: Value, step: Value, count: Value, col
     words.repeat(count, [source, target], body)
 
 
+def pack_tiles(
+    words: Words, tall: int, source: Value, step: Value, count: Value, talls: Value, lows: Value, target: Value
+) -> None:
+    """``talls`` tiles of ``tall`` columns, then ``lows`` of one less, side by side: target[t,p,r] = source[p,(t,r)].
+
+    Line by line, since the lines of a weight may lie a power of two apart: tile by tile, each reading would evict the
+    line that the next tile wants.
+    """
+    low = max(1, tall - 1)
+    movers = [_line_mover(words, columns, words.integer(columns)) for columns in (tall, low)]
+
+    def line(p: Value, source: Value) -> list[Value]:
+        here, tile = source, words.add(target, words.times(p, tall * words.itemsize))
+        for columns, many, move in ((tall, talls, movers[0]), (low, lows, movers[1])):
+
+            def one(_: Value, here: Value, tile: Value, columns: int = columns, move: Any = move) -> list[Value]:
+                move(here, tile)
+                size = columns * words.itemsize
+                return [words.add(here, size), words.add(tile, words.times(count, size))]
+
+            here, tile = words.repeat(many, [here, tile], one)
+            if columns == tall:  # line p of the low tiles begins p numbers earlier
+                tile = words.minus(tile, words.times(p, (tall - low) * words.itemsize))
+        return [words.add(source, step)]
+
+    words.repeat(count, [source], line)
+
+
 def pick(
     words: Words, width: int, source: Value, order: Value, step: Value, count: Value, columns: Value, target: Value
 ) -> None:
@@ -146,6 +174,66 @@ def couple(words: Words, vectors: int, line: Value, panel: Value, count: Value, 
         return [words.next_line(panel, vectors), words.next_line(coupled, vectors)]
 
     words.repeat(count, [panel, coupled], body)
+
+
+def settle(
+    words: Words, totals: Value, count: Value, start: Value, start_step: Value, target: Value, target_step: Value
+) -> None:
+    """target[r] = start[r] + the sum of the lanes of totals[r]."""
+
+    def body(_: Value, totals: Value, start: Value, target: Value) -> list[Value]:
+        words.store_number(words.plus(words.load_number(start), words.total(words.load(totals))), target)
+        return [words.next_line(totals, 1), words.add(start, start_step), words.add(target, target_step)]
+
+    words.repeat(count, [totals, start, target], body)
+
+
+def outer(
+    words: Words, vectors: int, line: int, x1: Value, x1_step: Value, x2: Value, x2_step: Value, order: Value,
+    rows: Value, count1: Value, count2: Value, coupled: Value,
+) -> None:  # fmt: skip
+    """coupled[r, i * count2 + j] = x1[order[r],i] x2[order[r],j], in lines of ``line`` numbers.
+
+    Whole vectors are written, the next ones over their ends; the last needs room.
+    """
+
+    def row(_: Value, order: Value, coupled: Value) -> list[Value]:
+        number = words.load_index(order)
+        first = words.add(x1, words.times(number, x1_step))
+        second = words.add(x2, words.times(number, x2_step))
+        pieces = [words.load(second, v, words.first(words.add(count2, -v))) for v in _line(words, vectors)]
+
+        def body(i: Value, target: Value) -> list[Value]:
+            factor = words.broadcast(words.add(first, words.times(i, words.itemsize)))
+            for v, piece in zip(_line(words, vectors), pieces, strict=True):
+                words.store(words.multiply(factor, piece), target, v)
+            return [words.add(target, words.times(count2, words.itemsize))]
+
+        words.repeat(count1, [coupled], body)
+        return [words.add(order, 8), words.add(coupled, line * words.itemsize)]
+
+    words.repeat(rows, [order, coupled], row)
+
+
+def collect(
+    words: Words, source: Value, order: Value, step: Value, rows: Value, columns: Value, target: Value,
+    target_step: Value,
+) -> None:  # fmt: skip
+    """target[r,c] = source[order[r],c] for c < ``columns``, zero up to a whole vector."""
+
+    def row(_: Value, order: Value, target: Value) -> list[Value]:
+        start = words.add(source, words.times(words.load_index(order), step))
+
+        def body(c: Value) -> list[Value]:
+            offset = words.times(c, words.itemsize)
+            there = words.first(words.minus(columns, c))
+            words.store(words.load(words.add(start, offset), 0, there), words.add(target, offset))
+            return []
+
+        words.repeat(columns, [], body, step=words.lanes)
+        return [words.add(order, 8), words.add(target, target_step)]
+
+    words.repeat(rows, [order, target], row)
 
 
 def _line(words: Words, vectors: int) -> range:

@@ -7,9 +7,15 @@ from ..compiling import loops
 from .machine import Compiler, call
 
 PANEL_BYTES = 1 << 18  # panels of a task; 1 MB measured 5 % slower, 4 MB 15 %: the weight wants the cache too
+HEAVY_BYTES = 1 << 22  # the same where one matrix of the weight takes the cache: then it should be read for many rows
 WEIGHT_BYTES = 1 << 19  # packed weights
 SHARED_FLOP = 200_000_000  # of a task that threads share, 1 ms: long against waking one, short against a slow one
 ALONE_FLOP = 20_000_000_000  # of a task of a single thread, 0.1 s: an interrupt waits for the end of one
+
+
+def panel_bytes(matrix_bytes: int) -> int:
+    """Bytes of panels in a task, beside matrices of that many bytes."""
+    return HEAVY_BYTES if matrix_bytes > PANEL_BYTES else PANEL_BYTES
 
 
 def task_flop() -> int:
@@ -61,18 +67,6 @@ def scatter_rows(code, x, first, column, count, order, rows, width, panel, panel
         else:
             call(code.put, here, order + 8 * b, row_step, column_step, rows - b, count, panel)
         panel += panel_bytes
-
-
-@loops
-def pack_tiles(pack_tall, pack_low, tall, columns, source, step, count, target, size):
-    """Tiles of at most ``tall`` columns side by side, each packed close."""
-    many = -(-columns // tall)
-    low = tall * many - columns
-    for t in range(many):
-        some = tall if t < many - low else tall - 1
-        call(pack_tall if some == tall else pack_low, source, step, count, some, target)
-        source += some * size
-        target += some * count * size
 
 
 @loops

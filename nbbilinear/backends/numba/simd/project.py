@@ -7,12 +7,11 @@ from ..compiling import loops
 from . import moves, tiles
 from .machine import call, compiler
 from .panels import (
-    PANEL_BYTES,
     WEIGHT_BYTES,
     aligned,
     even,
     gather_rows,
-    pack_tiles,
+    panel_bytes,
     panel_vectors,
     scatter_rows,
     up,
@@ -46,8 +45,7 @@ class Code(NamedTuple):
     fill: int
     clear: int
     fold: int
-    pack_tall: int
-    pack_low: int
+    pack_tiles: int
     project_tall: int
     project_low: int
 
@@ -58,7 +56,7 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     compiled, size = compiler(dtype), dtype.itemsize
     vectors = panel_vectors(rows, outputs * in1 * in2 * size, compiled)
     width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // vectors), compiled.lanes
-    group = up(min(rows, max(width, PANEL_BYTES // (size * (in1 + in2)))), width)
+    group = up(min(rows, max(width, panel_bytes(in1 * in2 * size) // (size * (in1 + in2)))), width)
     some = max(1, min(outputs, flop // (2 * group * in1 * in2)))
     block = even(in1, BLOCK)
     packed = max(1, min(some, WEIGHT_BYTES // (block * in2 * size))) if group > width and in2 * size > 1024 else 0
@@ -73,7 +71,7 @@ def code_of(tall: int, vectors: int, dtype: Any) -> Code:
     compiled = compiler(dtype)
     return Code(
         *(compiled(getattr(moves, name), vectors) for name in Code._fields[:7]),
-        *(compiled(moves.pack, rows) for rows in (tall, max(1, tall - 1))),
+        compiled(moves.pack_tiles, tall),
         *(compiled(tiles.project, rows, vectors) for rows in (tall, max(1, tall - 1))),
     )  # fmt: skip
 
@@ -111,7 +109,8 @@ def _project(cut, code, weight, k_start, outputs, panels, x1_panels, x2_panels, 
     line, lanes = cut.width * size, cut.lanes
     x1_bytes, x2_bytes = -(-in1 // lanes) * lanes * line, -(-in2 // lanes) * lanes * line
     y_bytes, packed = -(-outputs // lanes) * lanes * line, sums + line
-    together = cut.packed if cut.packed else outputs
+    lows = -in2 % cut.tall if cut.tall > 1 else 0
+    talls, together = -(-in2 // cut.tall) - lows, cut.packed if cut.packed else outputs
     call(code.clear, 1, sums)
     for k_first in range(0, outputs, together):
         ks = min(together, outputs - k_first)
@@ -120,17 +119,7 @@ def _project(cut, code, weight, k_start, outputs, panels, x1_panels, x2_panels, 
             if cut.packed:
                 for k in range(ks):
                     w = where(weight[k_start + k_first + k, i:])
-                    pack_tiles(
-                        code.pack_tall,
-                        code.pack_low,
-                        cut.tall,
-                        in2,
-                        w,
-                        in2 * size,
-                        count,
-                        packed + k * count * in2 * size,
-                        size,
-                    )
+                    call(code.pack_tiles, w, in2 * size, count, talls, lows, packed + k * count * in2 * size)
             for p in range(panels):
                 x1, x2 = x1_panels + p * x1_bytes + i * line, x2_panels + p * x2_bytes
                 for k in range(ks):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..compiling import loops
 from . import moves, tiles
 from .machine import call, compiler
-from .panels import PANEL_BYTES, WEIGHT_BYTES, aligned, even, gather_rows, pack_tiles, scatter_rows, up, where
+from .panels import WEIGHT_BYTES, aligned, even, gather_rows, panel_bytes, scatter_rows, up, where
 
 BLOCK = 384  # of the sum over k
 
@@ -34,8 +34,7 @@ class Code(NamedTuple):
     scatter: int
     put: int
     clear: int
-    pack_tall: int
-    pack_low: int
+    pack_tiles: int
     spread_tall: int
     spread_low: int
 
@@ -47,7 +46,12 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     vectors = 1 if rows <= compiled.lanes else 2
     width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // vectors), compiled.lanes
     per_row = 2 * (in1 + in2) + outputs
-    group = up(min(rows, max(width, min(PANEL_BYTES // (size * per_row), flop // (4 * outputs * in1 * in2)))), width)
+    group = up(
+        min(
+            rows, max(width, min(panel_bytes(in1 * in2 * size) // (size * per_row), flop // (4 * outputs * in1 * in2)))
+        ),
+        width,
+    )
     block = even(outputs, BLOCK)
     packed = max(1, min(in1, WEIGHT_BYTES // (block * in2 * size))) if group > width else 0
     lines = group // width * (2 * up(in1, lanes) + 2 * up(in2, lanes) + up(outputs, lanes))
@@ -61,7 +65,7 @@ def code_of(tall: int, vectors: int, dtype: Any) -> Code:
     compiled = compiler(dtype)
     return Code(
         *(compiled(getattr(moves, name), vectors) for name in Code._fields[:5]),
-        *(compiled(moves.pack, rows) for rows in (tall, max(1, tall - 1))),
+        compiled(moves.pack_tiles, tall),
         *(compiled(tiles.spread, rows, vectors) for rows in (tall, max(1, tall - 1))),
     )  # fmt: skip
 
@@ -104,7 +108,8 @@ def _spread(cut, code, weight, panels, x1_panels, x2_panels, dx1_panels, dx2_pan
     x1_bytes, x2_bytes = -(-in1 // lanes) * lanes * line, -(-in2 // lanes) * lanes * line
     g_bytes = -(-outputs // lanes) * lanes * line
     packed = g_panels + panels * g_bytes
-    together = cut.packed if cut.packed else in1
+    lows = -in2 % cut.tall if cut.tall > 1 else 0
+    talls, together = -(-in2 // cut.tall) - lows, cut.packed if cut.packed else in1
     for k in range(0, outputs, cut.outputs):
         count = min(cut.outputs, outputs - k)
         for i_first in range(0, in1, together):
@@ -112,16 +117,14 @@ def _spread(cut, code, weight, panels, x1_panels, x2_panels, dx1_panels, dx2_pan
             w = where(weight[k:]) + i_first * in2 * size
             if cut.packed:
                 for i in range(some):
-                    pack_tiles(
-                        code.pack_tall,
-                        code.pack_low,
-                        cut.tall,
-                        in2,
+                    call(
+                        code.pack_tiles,
                         w + i * in2 * size,
                         in1 * in2 * size,
                         count,
+                        talls,
+                        lows,
                         packed + i * count * in2 * size,
-                        size,
                     )
             for p in range(panels):
                 at1, at2 = p * x1_bytes + i_first * line, p * x2_bytes

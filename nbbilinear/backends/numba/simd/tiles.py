@@ -58,43 +58,6 @@ def spread(
         words.store(dx1_i, dx1, v * words.lanes)
 
 
-def dual(
-    words: Words,
-    rows: int,
-    vectors: int,
-    weight: Value,
-    step: Value,
-    x1: Value,
-    count: Value,
-    x2: Value,
-    g: Value,
-    dx1: Value,
-    dx2: Value,
-) -> None:
-    """Of one k: dx1[i,b] += g[b] sum_j W[i,j] x2[j,b] and dx2[j,b] += sum_i W[i,j] g[b] x1[i,b]; reads W once."""
-    width = vectors * words.lanes
-    places = [[r * width + v * words.lanes for v in range(vectors)] for r in range(rows)]
-    factors = [words.load(g, v * words.lanes) for v in range(vectors)]
-
-    def body(_: Value, weight: Value, x1: Value, dx1: Value, *sums: Value) -> list[Value]:
-        right = [words.multiply(factors[v], words.load(x1, v * words.lanes)) for v in range(vectors)]
-        dots, new = [words.zero] * vectors, []
-        for r in range(rows):
-            left = words.broadcast(weight, r)
-            for v in range(vectors):
-                new.append(words.fma(left, right[v], sums[r * vectors + v]))
-                dots[v] = words.fma(left, words.load(x2, places[r][v]), dots[v])
-        for v in range(vectors):
-            here = v * words.lanes
-            words.store(words.fma(factors[v], dots[v], words.load(dx1, here)), dx1, here)
-        return [words.add(weight, step), *(words.add(a, width * words.itemsize) for a in (x1, dx1)), *new]
-
-    started = [words.load(dx2, place) for row in places for place in row]
-    sums = words.repeat(count, [weight, x1, dx1, *started], body)[3:]
-    for place, value in zip((place for row in places for place in row), sums, strict=True):
-        words.store(value, dx2, place)
-
-
 def product(
     words: Words,
     rows: int,
@@ -120,6 +83,83 @@ def product(
         c = words.add(c, c_step)
 
 
+def lines(
+    words: Words,
+    rows: int,
+    vectors: int,
+    apart: int,
+    a: Value,
+    b: Value,
+    b_step: Value,
+    count: Value,
+    start: Value,
+    starts: Value,
+    c: Value,
+    order: Value,
+    c_step: Value,
+    there: Value,
+    columns: Value,
+    add: Value,
+) -> None:
+    """C[order[r],v] = start[v] + sum_p A[r,p] B[p,v], for ``there`` rows, ``columns`` numbers of each; A lies in lines.
+
+    The first ``starts`` numbers of ``start`` are there. Added to C if ``add`` is 1.
+    """
+    sums = _sums(words, rows, vectors, (a, words.integer(words.itemsize)), (b, b_step), count, apart=apart)
+    begin = [words.load(start, v * words.lanes, _within(words, v, starts)) for v in range(vectors)]
+    for r in range(rows):
+        number = words.load_index(words.builder.select(words.less(r, there), words.add(order, 8 * r), order))
+        sums_r = [words.plus(begin[v], sums[r][v]) for v in range(vectors)]
+        _write(words, sums_r, words.add(c, words.times(number, c_step)), columns, words.less(r, there), add)
+
+
+def part(
+    words: Words,
+    rows: int,
+    vectors: int,
+    a: Value,
+    a_step: Value,
+    b: Value,
+    b_step: Value,
+    count: Value,
+    c: Value,
+    c_step: Value,
+    there: Value,
+    columns: Value,
+    add: Value,
+) -> None:
+    """As :func:`product`, for the first ``there`` rows of C."""
+    sums = _sums(words, rows, vectors, (a, a_step), (b, b_step), count)
+    for r in range(rows):
+        _write(words, sums[r], c, columns, words.less(r, there), add)
+        c = words.add(c, c_step)
+
+
+def total(
+    words: Words, vectors: int, b: Value, b_step: Value, count: Value, c: Value, columns: Value, add: Value
+) -> None:
+    """C[v] = sum_p B[p,v], for the first ``columns`` numbers of C; added to C if ``add`` is 1."""
+
+    def body(_: Value, b: Value, *sums: Value) -> list[Value]:
+        return [words.add(b, b_step), *(words.plus(words.load(b, v * words.lanes), sums[v]) for v in range(vectors))]
+
+    sums = words.repeat(count, [b, *[words.zero] * vectors], body)[1:]
+    _write(words, sums, c, columns, words.less(0, words.integer(1)), add)
+
+
+def _within(words: Words, v: int, columns: Value) -> Value:
+    """The lanes of vector ``v`` that are among the first ``columns``."""
+    return words.first(words.add(columns, -v * words.lanes))
+
+
+def _write(words: Words, sums: list[Value], c: Value, columns: Value, wanted: Value, add: Value) -> None:
+    """C[v] = sums[v], or added to it, where ``wanted``."""
+    for v, value in enumerate(sums):
+        mask = words.both(_within(words, v, columns), wanted)
+        before = words.load(c, v * words.lanes, words.both(mask, words.less(0, add)))
+        words.store(words.plus(before, value), c, v * words.lanes, mask)
+
+
 def _sums(
     words: Words,
     rows: int,
@@ -128,8 +168,12 @@ def _sums(
     right: tuple[Value, Value | int],
     count: Value,
     ahead: Value = None,
+    apart: int = 1,
 ) -> list[list[Value]]:
-    """sums[r][v] = sum_p A[p,r] B[p,v], in registers; ``left`` and ``right`` are an address and its step."""
+    """sums[r][v] = sum_p A[p,r] B[p,v], in registers; ``left`` and ``right`` are an address and its step.
+
+    A[p,r] and A[p,r+1] are ``apart`` numbers apart.
+    """
 
     def body(_: Value, a: Value, b: Value, *sums: Value) -> list[Value]:
         if ahead is not None:
@@ -137,9 +181,86 @@ def _sums(
         factors = [words.load(b, v * words.lanes) for v in range(vectors)]
         new = []
         for r in range(rows):
-            number = words.broadcast(a, r)
+            number = words.broadcast(a, r * apart)
             new += [words.fma(number, factors[v], sums[r * vectors + v]) for v in range(vectors)]
         return [words.add(a, left[1]), words.add(b, right[1]), *new]
 
     sums = words.repeat(count, [left[0], right[0], *[words.zero] * (rows * vectors)], body)[2:]
+    return [sums[r * vectors : (r + 1) * vectors] for r in range(rows)]
+
+
+def weigh(
+    words: Words, rows: int, vectors: int, masked: bool, left: Value, left_row: Value, panel: Value, step: Value,
+    count: Value, ahead: Value, columns: Value, right: Value, right_row: Value, totals: Value,
+) -> None:  # fmt: skip
+    """totals[b,:] += t[b,j] right[b,j] with t[b,j] = sum_p left[b,p] panel[p,j]; lanes are j, to be added up later."""
+    within = [words.first(words.add(columns, -v * words.lanes)) if masked else None for v in range(vectors)]
+    sums = _sums_of_rows(words, rows, vectors, (left, left_row), (panel, step), count, within, ahead)
+    for r in range(rows):
+        total = words.load(totals, r * words.lanes)
+        for v in range(vectors):
+            total = words.fma(sums[r][v], words.load(right, v * words.lanes, within[v]), total)
+        words.store(total, totals, r * words.lanes)
+        right = words.add(right, right_row)
+
+
+def accumulate(
+    words: Words, rows: int, vectors: int, masked: bool, left: Value, left_row: Value, panel: Value, step: Value,
+    count: Value, columns: Value, factors: Value, factor_row: Value, target: Value, target_row: Value,
+) -> None:  # fmt: skip
+    """target[b,j] += factors[b] sum_p left[b,p] panel[p,j]; lanes are j."""
+    within = [words.first(words.add(columns, -v * words.lanes)) if masked else None for v in range(vectors)]
+    sums = _sums_of_rows(words, rows, vectors, (left, left_row), (panel, step), count, within, words.integer(0))
+    for r in range(rows):
+        factor = words.broadcast(factors)
+        for v in range(vectors):
+            here = v * words.lanes
+            words.store(
+                words.fma(factor, sums[r][v], words.load(target, here, within[v])), target, here, within[v]
+            )  # fmt: skip
+        factors, target = words.add(factors, factor_row), words.add(target, target_row)
+
+
+def share(
+    words: Words, rows: int, vectors: int, masked: bool, g: Value, g_row: Value, weight: Value, step: Value,
+    count: Value, ahead: Value, columns: Value, x1: Value, x1_row: Value, x2: Value, x2_row: Value, totals: Value,
+    dx2: Value, dx2_row: Value,
+) -> None:  # fmt: skip
+    """Of one i, with u[b,j] = sum_k g[b,k] W[k,j]: totals[b,:] += u x2[b,j] and dx2[b,j] += u x1[b]; lanes are j."""
+    within = [words.first(words.add(columns, -v * words.lanes)) if masked else None for v in range(vectors)]
+    sums = _sums_of_rows(words, rows, vectors, (g, g_row), (weight, step), count, within, ahead)
+    for r in range(rows):
+        total, x1_b = words.load(totals, r * words.lanes), words.broadcast(x1)
+        for v in range(vectors):
+            here = v * words.lanes
+            total = words.fma(sums[r][v], words.load(x2, here, within[v]), total)
+            words.store(words.fma(sums[r][v], x1_b, words.load(dx2, here, within[v])), dx2, here, within[v])
+        words.store(total, totals, r * words.lanes)
+        x1, x2, dx2 = words.add(x1, x1_row), words.add(x2, x2_row), words.add(dx2, dx2_row)
+
+
+def _sums_of_rows(
+    words: Words, rows: int, vectors: int, left: tuple[Value, Value], right: tuple[Value, Value], count: Value,
+    within: list[Value], ahead: Value,
+) -> list[list[Value]]:  # fmt: skip
+    """sums[r][v] = sum_p A[r,p] B[p,v] with the rows of A where they lie, in registers.
+
+    Three rows share a pointer, since an address can be a pointer plus one or two times a step: all fit into registers.
+    """
+    a_row = left[1]
+    offsets = (words.integer(0), a_row, words.times(a_row, 2))
+    starts = [words.add(left[0], words.times(a_row, r)) for r in range(0, rows, 3)]
+
+    def body(_: Value, b: Value, *carried: Value) -> list[Value]:
+        pointers, sums = carried[: len(starts)], carried[len(starts) :]
+        words.prefetch(words.add(b, ahead))
+        factors = [words.load(b, v * words.lanes, within[v]) for v in range(vectors)]
+        new = []
+        for r in range(rows):
+            number = words.broadcast(words.add(pointers[r // 3], offsets[r % 3]))
+            new += [words.fma(number, factors[v], sums[r * vectors + v]) for v in range(vectors)]
+        return [words.add(b, right[1]), *(words.add(pointer, words.itemsize) for pointer in pointers), *new]
+
+    carried = [right[0], *starts, *[words.zero] * (rows * vectors)]
+    sums = words.repeat(count, carried, body)[1 + len(starts) :]
     return [sums[r * vectors : (r + 1) * vectors] for r in range(rows)]

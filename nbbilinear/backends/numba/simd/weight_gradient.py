@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ....problem import Problem
 from .. import parallel
 from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
@@ -99,6 +100,14 @@ def cut_of(by_x1: bool, rows: int, outputs: int, in1: int, in2: int, dtype: Any)
     """The cut for the settings in force."""
     factors, thirds = (outputs, in1) if by_x1 else (in1, outputs)
     return _cut_of(rows, factors, thirds, in2, dtype, task_flop())
+
+
+def most(problem: Problem) -> int:
+    """Elements of workspace for a thread, whichever factor is the third."""
+    if "weight" not in problem.wrt:
+        return 0
+    sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
+    return max(cut_of(by_x1, *sizes, problem.dtype).piece for by_x1 in (False, True))
 
 
 def x1_is_third(outputs: int, in1: int) -> bool:

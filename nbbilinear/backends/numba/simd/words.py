@@ -94,9 +94,15 @@ class Words:
         return self.builder.fadd(a, b)
 
     def first(self, count: Value) -> Value:
-        """The mask of the first ``count`` lanes: none below zero, all from ``lanes`` on."""
-        numbers = ir.VectorType(I64, self.lanes)
-        return self.builder.icmp_signed("<", ir.Constant(numbers, list(range(self.lanes))), self.splat(count, numbers))
+        """The mask of the first ``count`` lanes: none below zero, all from ``lanes`` on.
+
+        As bits of an integer it stays in a mask register; compared with lane numbers, it is made anew in every turn.
+        """
+        builder = self.builder
+        some = builder.select(self.less(0, count), count, I64(0))
+        some = builder.select(self.less(some, I64(self.lanes)), some, I64(self.lanes))
+        bits = builder.sub(builder.shl(I64(1), some), I64(1))
+        return builder.bitcast(builder.trunc(bits, ir.IntType(self.lanes)), self._mask)
 
     def both(self, mask: Value, condition: Value) -> Value:
         """The mask where one bit also holds."""
