@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nbbilinear import compiled, config
-from nbbilinear.backends.numba import fused, parallel
+from nbbilinear.backends.numba import fused, processors
 from nbbilinear.compiled import loops_for
 from nbbilinear.layers import Parameter
 from nbbilinear.losses import cross_entropy
@@ -130,7 +130,7 @@ def test_adam_equals_its_twin(dtype, options, rows):
 
 
 def test_threads_do_not_show(monkeypatch):
-    monkeypatch.setattr(parallel, "available_threads", lambda: 3)
+    monkeypatch.setattr(processors, "available", lambda: 3)
     scores, targets = problem("float32", rows=100_000)
 
     def step():

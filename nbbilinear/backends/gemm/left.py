@@ -51,6 +51,7 @@ def work(problem: Problem) -> Work | None:
     passes = len({"x1", "x2", "weight"} & set(problem.wrt)) if problem.wrt else 1
     flop = 2 * passes * rows * per_row * (problem.in1 + 1)
     moved = 3 * rows * per_row * problem.dtype.itemsize + weight_bytes(problem)
+    moved += rows * (problem.in1 + problem.in2) * problem.dtype.itemsize
     return Work(flop, passes * moved, passes * (3 + problem.out_features // 2))
 
 

@@ -98,6 +98,7 @@ def work(problem: Problem) -> Work:
     passes = (not problem.wrt or "x1" in problem.wrt) + ("x2" in problem.wrt) + ("weight" in problem.wrt)
     groups_of_rows = min(problem.weights, rows) if problem.selected else 1
     moved = rows * per_row * problem.dtype.itemsize + weight_bytes(problem)
+    moved += rows * (problem.in1 + problem.in2) * problem.dtype.itemsize
     return Work(passes * (gemm + contract), 3 * passes * moved, 5 * passes * groups_of_rows)
 
 

@@ -1,17 +1,23 @@
 """Micro-kernels of vector instructions, written in LLVM's language, and the loops of Numba that call them."""
 
 from ...contract import KernelSet, Speed
-from . import columns, few, left, outer
+from . import columns, few, left, outer, pairs
 from .machine import host
 
 # A third of the sums' peak is lost at small sizes, which `work` counts as bytes and calls.
 _SPEED = Speed({"f4": 1.5e11, "f8": 7.5e10, "": 1.0}, bytes_per_second=3e10, seconds_per_call=3e-6)
 _ROWS = {"left": left, "columns": columns, "few": few, "outer": outer}  # name -> module; only rows of one shape
 
-KERNELS = () if host() is None else tuple(
+KERNELS = () if host() is None else (
+    *(
+        KernelSet(
+            f"numba/simd.{name}", "rows", module.forward, module.backward, module.work, module.workspace, _SPEED,
+            exchange=False, batch_invariant=False,
+        )
+        for name, module in _ROWS.items()
+    ),
     KernelSet(
-        f"numba/simd.{name}", "rows", module.forward, module.backward, module.work, module.workspace, _SPEED,
-        exchange=False, batch_invariant=False,
-    )
-    for name, module in _ROWS.items()
+        "numba/simd.pairs", "pairs", pairs.forward, pairs.backward, pairs.work, pairs.workspace, _SPEED,
+        exchange=True, batch_invariant=False,
+    ),
 )  # fmt: skip

@@ -4,12 +4,14 @@ from typing import Any
 
 from ....problem import Problem
 from ...contract import Work
+from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import accumulate as gradients
 from . import tiles, weigh, weight_gradient
 from .panels import task_flop, up
 from .tasks import counting, of_rows
+from .words import VECTORS_OF
 
 Array = Any
 
@@ -49,11 +51,12 @@ def workspace(problem: Problem) -> int:
 
 
 def work(problem: Problem) -> Work | None:
-    """One GEMM-equivalent forward; backward one for each gradient."""
-    if problem.dtype.kind != "f" or problem.dtype.itemsize not in (4, 8) or problem.selected:
+    """One GEMM-equivalent forward; backward one for each gradient. Lanes are added up for every row and output."""
+    if problem.dtype not in VECTORS_OF or problem.selected:
         return None
-    lanes = 64 // problem.dtype.itemsize
+    itemsize, outputs = problem.dtype.itemsize, problem.out_features
     passes = len({"x1", "x2", "weight"} & set(problem.wrt)) if problem.wrt else 1
-    gemm = 2 * problem.shared * problem.out_features * problem.in1 * up(problem.in2, lanes)
-    totals = passes * problem.shared * problem.out_features * lanes * problem.dtype.itemsize
-    return Work(passes * gemm, 4 * totals, 3)
+    gemm = 2 * problem.shared * outputs * problem.in1 * up(problem.in2, 64 // itemsize)
+    moved = problem.shared * (problem.in1 + problem.in2) * itemsize + weight_bytes(problem)
+    totals = 0 if problem.wrt else 128 * problem.shared * outputs
+    return Work(passes * gemm, passes * moved + totals, 3)

@@ -6,10 +6,12 @@ import numpy as np
 
 from ....problem import Problem
 from ...contract import Work
+from ...costs import weight_bytes
 from .. import parallel
 from . import columns, share, weight_gradient
 from .columns import forward
 from .panels import up
+from .words import VECTORS_OF
 
 __all__ = ["backward", "forward", "work", "workspace"]
 
@@ -51,9 +53,8 @@ def workspace(problem: Problem) -> int:
 
 def work(problem: Problem) -> Work | None:
     """One GEMM-equivalent forward, one for both inputs and one for the weight, at the speed of reading the weight."""
-    if columns.work(problem) is None or problem.shared > share.most_rows(problem.dtype):
+    if problem.dtype not in VECTORS_OF or problem.selected or problem.shared > share.most_rows(problem.dtype):
         return None
-    lanes, itemsize = 64 // problem.dtype.itemsize, problem.dtype.itemsize
     passes = 1 if not problem.wrt else bool({"x1", "x2"} & set(problem.wrt)) + ("weight" in problem.wrt)
-    weight = problem.out_features * problem.in1 * up(problem.in2, lanes)
-    return Work(passes * 2 * problem.shared * weight, passes * weight * itemsize, 3)
+    gemm = 2 * problem.shared * problem.out_features * problem.in1 * up(problem.in2, 64 // problem.dtype.itemsize)
+    return Work(passes * gemm, passes * weight_bytes(problem), 4)

@@ -4,10 +4,12 @@ from typing import Any
 
 from ....problem import Problem
 from ...contract import Work
+from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import project, spread, weight_gradient
 from .panels import task_flop, up
+from .words import VECTORS_OF
 from .tasks import of_rows
 
 Array = Any
@@ -52,13 +54,19 @@ def workspace(problem: Problem) -> int:
 
 
 def work(problem: Problem) -> Work | None:
-    """One GEMM-equivalent forward, one for both inputs and one for the weight; panels are filled as they are needed."""
-    if problem.dtype.kind != "f" or problem.dtype.itemsize not in (4, 8):
+    """One GEMM-equivalent forward, one for both inputs and one for the weight; rows are moved into panels and back.
+
+    For the inputs every sum over k is followed by work of five of its steps.
+    """
+    if problem.dtype not in VECTORS_OF:
         return None
-    lanes = 64 // problem.dtype.itemsize
-    groups = min(problem.weights, problem.shared) if problem.selected else 1
+    itemsize, outputs = problem.dtype.itemsize, problem.out_features
+    lanes, groups = 64 // itemsize, min(problem.weights, problem.shared) if problem.selected else 1
     rows = groups * up(-(-problem.shared // groups), lanes)
-    passes = 1 if not problem.wrt else bool({"x1", "x2"} & set(problem.wrt)) + ("weight" in problem.wrt)
-    gemm = 2 * rows * problem.out_features * problem.in1 * problem.in2
-    tiles_of = passes * -(-rows // (2 * lanes)) * problem.out_features * -(-problem.in2 // 14)
-    return Work(passes * gemm, 300 * tiles_of, 2 + groups)
+    gemm = 2 * rows * outputs * problem.in1 * problem.in2
+    inputs, weight = bool({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
+    passes = inputs + weight if problem.wrt else 1
+    flop = passes * gemm + inputs * 5 * gemm // outputs
+    moved = 2 * rows * (problem.in1 + problem.in2 + outputs) * itemsize + weight_bytes(problem)
+    tiles_of = passes * -(-rows // (2 * lanes)) * outputs * -(-problem.in2 // 14)
+    return Work(flop, passes * moved + 300 * tiles_of, 2 + groups)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -31,7 +31,12 @@ class Machine(NamedTuple):
 
 @lru_cache(maxsize=1)
 def host() -> Machine | None:
-    """The vectors of this processor; None where it cannot multiply and add them in one instruction."""
+    """The vectors of this processor; None where it cannot multiply and add them in one instruction.
+
+    None too where Numba does not compile: plain Python cannot call machine code by address.
+    """
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
     has = llvm.get_host_cpu_features()
     if has.get("avx512f"):
         return Machine(64, 28)  # of 32 registers

@@ -236,6 +236,44 @@ def collect(
     words.repeat(rows, [order, target], row)
 
 
+def copy(
+    words: Words, source: Value, order: Value, step: Value, count: Value, columns: Value, target: Value, target_step: Value
+) -> None:
+    """target[l,c] = source[order[l],c] for c < ``columns``: lines of any length."""
+
+    def line(_: Value, order: Value, target: Value) -> list[Value]:
+        start = words.add(source, words.times(words.load_index(order), step))
+
+        def piece(c: Value) -> list[Value]:
+            mask, offset = words.first(words.minus(columns, c)), words.times(c, words.itemsize)
+            words.store(words.load(words.add(start, offset), 0, mask), words.add(target, offset), 0, mask)
+            return []
+
+        words.repeat(columns, [], piece, step=words.lanes)
+        return [words.add(order, 8), words.add(target, target_step)]
+
+    words.repeat(count, [order, target], line)
+
+
+def copy_apart(
+    words: Words, source: Value, order: Value, step: Value, count: Value, places: Value, columns: Value,
+    target: Value, target_step: Value,
+) -> None:  # fmt: skip
+    """As :func:`copy`, of numbers that lie ``places[c]`` bytes from the start of a line: one by one."""
+
+    def line(_: Value, order: Value, target: Value) -> list[Value]:
+        start = words.add(source, words.times(words.load_index(order), step))
+
+        def number(_: Value, place: Value, target: Value) -> list[Value]:
+            words.store_number(words.load_number(words.add(start, words.load_index(place))), target)
+            return [words.add(place, 8), words.add(target, words.itemsize)]
+
+        words.repeat(columns, [places, target], number)
+        return [words.add(order, 8), words.add(target, target_step)]
+
+    words.repeat(count, [order, target], line)
+
+
 def _line(words: Words, vectors: int) -> range:
     """Where the vectors of a line of a panel begin."""
     return range(0, vectors * words.lanes, words.lanes)

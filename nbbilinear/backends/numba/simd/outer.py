@@ -5,8 +5,9 @@ from typing import Any
 from ....problem import Problem
 from ...contract import Work
 from .. import parallel
-from ..compiling import absent
-from . import left, outer_forward
+from ..compiling import absent, weights_of
+from ..portable.rows import bias_gradient
+from . import left, outer_forward, outer_weight
 from .panels import task_flop, up
 from .tasks import counting, of_rows
 
@@ -20,12 +21,35 @@ def forward(
     cut = outer_forward.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
     order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
-    code = outer_forward.code_of(cut.tall, cut.line, cut.in2, x1.dtype)
+    code = outer_forward.code_of(cut.tall, cut.line, cut.in2, cut.several, x1.dtype)
     args = (cut, code, parts, order, counting(64), x1, x2, weight, bias, out)
     parallel.run(outer_forward.outer_forward, args, len(parts), 1, workspace, cut.piece)
 
 
-backward = left.backward
+def backward(
+    grad_output: Array, x1: Array, x2: Array, weight: Array, which: Array | None,
+    dx1: Array | None, dx2: Array | None, dweight: Array | None, dbias: Array | None,
+    workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    """dx1[b,i] = sum_j u[b,i,j] x2[b,j] and dx2[b,j] = sum_i u[b,i,j] x1[b,i]; dW[k,ij] = sum_b g[b,k] z[b,ij]."""
+    left.backward(grad_output, x1, x2, weight, which, dx1, dx2, None, None, workspace, accumulate)
+    if dweight is None:
+        if dbias is not None:
+            operands = (grad_output, weights_of(which), dbias, accumulate)
+            parallel.run(bias_gradient, operands, dbias.shape[1], parallel.chunk_size(dbias.shape[1], len(x1)))
+        return
+    if which is not None and not accumulate:
+        dweight[...] = 0  # no task has the weights that no row uses
+        if dbias is not None:
+            dbias[...] = 0
+    cut = outer_weight.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    order, parts = of_rows(which, len(x1), len(x1), weight.shape[1], cut.outputs)
+    if which is None:
+        order = counting(cut.rows)
+    code = outer_weight.code_of(cut.tall, cut.vectors, cut.line, cut.in2, x1.dtype)
+    sums = absent(x1.dtype, 2) if dbias is None else dbias
+    args = (cut, code, parts, order, grad_output, x1, x2, dweight, sums, which is not None, accumulate)
+    parallel.run(outer_weight.outer_weight, args, len(parts), 1, workspace, cut.piece)
 
 
 def workspace(problem: Problem) -> int:
@@ -33,7 +57,10 @@ def workspace(problem: Problem) -> int:
     sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
     if not problem.wrt:
         return parallel.participants() * outer_forward.cut_of(*sizes, problem.dtype, task_flop()).piece
-    return left.workspace(problem)
+    weight = outer_weight.cut_of(*sizes, problem.dtype, task_flop()).piece if "weight" in problem.wrt else 0
+    wrt = tuple(name for name in problem.wrt if name != "weight")
+    inputs = left.workspace(problem._replace(wrt=wrt)) if {"x1", "x2"} & set(wrt) else 0
+    return max(inputs, parallel.participants() * weight)
 
 
 work = left.work

@@ -6,8 +6,6 @@ Rows of y are written where they lie. With rows as lanes y has to be turned: mea
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..compiling import loops
 from . import moves, tiles
 from .machine import call, compiler
@@ -30,6 +28,7 @@ class Cut(NamedTuple):
     in1: int  # block of z
     in2: int
     line: int  # of z, in elements
+    several: bool  # blocks of z
     piece: int  # elements of workspace
 
 
@@ -38,8 +37,11 @@ class Code(NamedTuple):
 
     outer: int
     gather: int
-    lines_wide: int
-    lines_narrow: int
+    clear: int
+    wide: int
+    narrow: int
+    add_wide: int
+    add_narrow: int
 
 
 @lru_cache(maxsize=256)
@@ -54,17 +56,18 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     group = min(rows, up(max(1, flop // (2 * some * in1 * in2)), TILES * tall))
     block = up(min(rows, TILES * tall), tall)
     piece = block * line + lanes + line * up(some, 2 * lanes) + block * up(some, lanes) + 4 * lanes
-    return Cut(group, some, lanes, tall, block, some1, some2, line, piece)
+    return Cut(group, some, lanes, tall, block, some1, some2, line, some1 * some2 < in1 * in2, piece)
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, line: int, in2: int, dtype: Any) -> Code:
+def code_of(tall: int, line: int, in2: int, several: bool, dtype: Any) -> Code:
     """Compile what a cut needs."""
     compiled = compiler(dtype)
     return Code(
         compiled(moves.outer, -(-in2 // compiled.lanes), line),
         compiled(moves.gather, 2),
-        *(compiled(tiles.lines, tall, vectors, line) for vectors in (2, 1)),
+        compiled(moves.clear, 1),
+        *(compiled(tiles.lines, tall, vectors, line, add) for add in (False, several) for vectors in (2, 1)),
     )
 
 
@@ -74,6 +77,7 @@ def outer_forward(cut, code, parts, order, numbers, x1, x2, weight, bias, out, p
     size, in1, in2 = x1.itemsize, weight.shape[2], weight.shape[3]
     z = aligned(piece)
     packed = z + (cut.block * cut.line + cut.lanes) * size
+    call(code.clear, cut.block * cut.line // cut.lanes, z)  # rows that are not there should not be subnormal: that is slow
     for part in range(start, stop):
         w, k, outputs = parts[part, 0], parts[part, 4], parts[part, 5]
         for i in range(0, in1, cut.in1):
@@ -120,13 +124,15 @@ def _blocks(
             c, c_step, c_order = y, y_line * size, where(numbers)
         for v in range(0, outputs, width):
             columns, panel = outputs - v, packed + v * cut.line * size
-            lines = code.lines_wide if columns > cut.lanes else code.lines_narrow
+            lines = code.wide if columns > cut.lanes else code.narrow
+            if add and straight:
+                lines = code.add_wide if columns > cut.lanes else code.add_narrow
             for r in range(0, count, cut.tall):
                 turned = c_order + 8 * r if straight else c_order
                 target = c if straight else c + r * c_step
                 call(
                     lines, z + r * cut.line * size, panel, width * size, some1 * some2, begin + v * size, starts - v,
-                    target + v * size, turned, c_step, count - r, columns, np.int64(add and straight),
+                    target + v * size, turned, c_step, count - r, columns,
                 )  # fmt: skip
         if not straight:
             _put(piece, (y - where(piece)) // size, y_line, order, place + b, first, count, out, k, outputs, add)

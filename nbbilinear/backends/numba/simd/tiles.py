@@ -88,6 +88,7 @@ def lines(
     rows: int,
     vectors: int,
     apart: int,
+    add: bool,
     a: Value,
     b: Value,
     b_step: Value,
@@ -99,18 +100,23 @@ def lines(
     c_step: Value,
     there: Value,
     columns: Value,
-    add: Value,
 ) -> None:
     """C[order[r],v] = start[v] + sum_p A[r,p] B[p,v], for ``there`` rows, ``columns`` numbers of each; A lies in lines.
 
-    The first ``starts`` numbers of ``start`` are there. Added to C if ``add`` is 1.
+    The first ``starts`` numbers of ``start`` are there. Whether it is added to C is known beforehand: what is not to be
+    read would be waited for.
     """
     sums = _sums(words, rows, vectors, (a, words.integer(words.itemsize)), (b, b_step), count, apart=apart)
     begin = [words.load(start, v * words.lanes, _within(words, v, starts)) for v in range(vectors)]
     for r in range(rows):
-        number = words.load_index(words.builder.select(words.less(r, there), words.add(order, 8 * r), order))
-        sums_r = [words.plus(begin[v], sums[r][v]) for v in range(vectors)]
-        _write(words, sums_r, words.add(c, words.times(number, c_step)), columns, words.less(r, there), add)
+        there_r = words.less(r, there)
+        number = words.load_index(words.builder.select(there_r, words.add(order, 8 * r), order))
+        line = words.add(c, words.times(number, c_step))
+        for v in range(vectors):
+            mask, value = words.both(_within(words, v, columns), there_r), words.plus(begin[v], sums[r][v])
+            if add:
+                value = words.plus(words.load(line, v * words.lanes, mask), value)
+            words.store(value, line, v * words.lanes, mask)
 
 
 def part(
@@ -158,6 +164,27 @@ def _write(words: Words, sums: list[Value], c: Value, columns: Value, wanted: Va
         mask = words.both(_within(words, v, columns), wanted)
         before = words.load(c, v * words.lanes, words.both(mask, words.less(0, add)))
         words.store(words.plus(before, value), c, v * words.lanes, mask)
+
+
+def cross(
+    words: Words, rows: int, vectors: int, across: bool, a: Value, a_step: Value, b: Value, b_step: Value,
+    count: Value, start: Value, start_step: Value, c: Value, order: Value, c_step: Value, columns: Value,
+) -> None:  # fmt: skip
+    """C[order[r],v] = S[order[r],v] + sum_p A[p,r] B[p,v], for the first ``columns`` numbers of each row of C.
+
+    Lines of A, ``a_step`` apart, go along the sum, or ``across`` it.
+    """
+    if across:
+        sums = _sums(words, rows, vectors, (a, a_step), (b, b_step), count)
+    else:
+        sums = _sums_of_rows(words, rows, vectors, (a, a_step), (b, b_step), count, [None] * vectors, words.integer(0))
+    within = [words.first(words.add(columns, -v * words.lanes)) for v in range(vectors)]
+    for r in range(rows):
+        number = words.load_index(order, r)
+        from_here, to_here = (words.add(x, words.times(number, step)) for x, step in ((start, start_step), (c, c_step)))
+        for v in range(vectors):
+            value = words.plus(words.load(from_here, v * words.lanes, within[v]), sums[r][v])
+            words.store(value, to_here, v * words.lanes, within[v])
 
 
 def _sums(

@@ -138,12 +138,11 @@ def weight_gradient(
             here, numbers = (0, where(order) + 8 * (place + b)) if selected else (first + b, where(order))
             _pick(cut, code, x2, third, here, numbers, count, t, ts, panels, packed)
             f_at = where(factor) + here * factor.strides[0] + f * factor.strides[1]
-            for j in range(0, in2, cut.width):
-                panel = panels + j // cut.width * panel_bytes
-                for q in range(fs):
+            for q in range(fs):  # outside, since a row of W over all j is one stretch of memory
+                for j in range(0, in2, cut.width):
+                    panel, c_q = panels + j // cut.width * panel_bytes, c + q * factor_step + j * size
                     call(code.scale, f_at + q * factor.strides[1], numbers, factor.strides[0], panel, count, z)
-                    c_q, add = c + q * factor_step + j * size, accumulate or b > 0
-                    _products(cut, code, packed, ts, z, count, c_q, third_step, in2 - j, add, size)
+                    _products(cut, code, packed, ts, z, count, c_q, third_step, in2 - j, accumulate or b > 0, size)
 
 
 @loops

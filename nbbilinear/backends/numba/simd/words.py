@@ -11,8 +11,7 @@ import numpy as np
 from llvmlite import ir
 
 I64, _I32, _BIT = ir.IntType(64), ir.IntType(32), ir.IntType(1)
-_SCALARS = {"f4": ir.FloatType(), "f8": ir.DoubleType()}
-_SUFFIX = {"f4": "f32", "f8": "f64"}
+VECTORS_OF = {np.dtype("f4"): (ir.FloatType(), "f32"), np.dtype("f8"): (ir.DoubleType(), "f64")}  # type, name in LLVM
 Value = Any
 
 
@@ -20,12 +19,11 @@ class Words:
     """Instructions on vectors of ``lanes`` numbers of ``dtype``, appended where ``builder`` stands."""
 
     def __init__(self, builder: ir.IRBuilder, dtype: np.dtype[Any], lanes: int) -> None:
-        kind = f"{dtype.kind}{dtype.itemsize}"
         self.builder, self.lanes, self.itemsize = builder, lanes, dtype.itemsize
-        self.scalar = _SCALARS[kind]
+        self.scalar, name = VECTORS_OF[dtype]
         self.vector = ir.VectorType(self.scalar, lanes)
         self._mask = ir.VectorType(_BIT, lanes)
-        self._suffix = f"v{lanes}{_SUFFIX[kind]}"
+        self._suffix = f"v{lanes}{name}"
 
     def load(self, address: Value, element: int = 0, mask: Value = None) -> Value:
         """A vector; lanes outside ``mask`` are zero and their memory is not touched."""
