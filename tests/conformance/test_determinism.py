@@ -18,7 +18,12 @@ CODE = """
 import hashlib, sys, numpy as np, nbbilinear as nbl
 rng = np.random.default_rng(0)
 digest, taken = hashlib.sha256(), 0
-for shapes in (((257, 31), (257, 29), (16, 31, 29)), ((61, 1, 31), (1, 67, 29), (16, 31, 29))):
+all_shapes = (
+    ((257, 31), (257, 29), (16, 31, 29)),
+    ((61, 1, 31), (1, 67, 29), (16, 31, 29)),
+    ((5, 310), (5, 290), (16, 310, 290)),
+)
+for shapes in all_shapes:
     x1, x2, w = (rng.normal(size=s).astype("f4") for s in shapes)
     with nbl.config(threads=int(sys.argv[2])):
         try:

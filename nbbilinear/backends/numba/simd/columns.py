@@ -9,6 +9,7 @@ from .. import parallel
 from ..compiling import absent
 from . import accumulate as gradients
 from . import tiles, weigh, weight_gradient
+from .machine import compiler
 from .panels import task_flop, up
 from .tasks import counting, of_rows
 from .words import VECTORS_OF
@@ -56,7 +57,7 @@ def work(problem: Problem) -> Work | None:
         return None
     itemsize, outputs = problem.dtype.itemsize, problem.out_features
     passes = len({"x1", "x2", "weight"} & set(problem.wrt)) if problem.wrt else 1
-    gemm = 2 * problem.shared * outputs * problem.in1 * up(problem.in2, 64 // itemsize)
+    gemm = 2 * problem.shared * outputs * problem.in1 * up(problem.in2, compiler(problem.dtype).lanes)
     moved = problem.shared * (problem.in1 + problem.in2) * itemsize + weight_bytes(problem)
     totals = 0 if problem.wrt else 128 * problem.shared * outputs
     return Work(passes * gemm, passes * moved + totals, 3)

@@ -10,6 +10,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from . import columns, share, weight_gradient
 from .columns import forward
+from .machine import compiler
 from .panels import up
 from .words import VECTORS_OF
 
@@ -56,5 +57,5 @@ def work(problem: Problem) -> Work | None:
     if problem.dtype not in VECTORS_OF or problem.selected or problem.shared > share.most_rows(problem.dtype):
         return None
     passes = 1 if not problem.wrt else bool({"x1", "x2"} & set(problem.wrt)) + ("weight" in problem.wrt)
-    gemm = 2 * problem.shared * problem.out_features * problem.in1 * up(problem.in2, 64 // problem.dtype.itemsize)
+    gemm = 2 * problem.shared * problem.out_features * problem.in1 * up(problem.in2, compiler(problem.dtype).lanes)
     return Work(passes * gemm, passes * weight_bytes(problem), 4)

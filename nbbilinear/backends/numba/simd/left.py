@@ -8,6 +8,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import project, spread, weight_gradient
+from .machine import compiler
 from .panels import task_flop, up
 from .words import VECTORS_OF
 from .tasks import of_rows
@@ -61,7 +62,7 @@ def work(problem: Problem) -> Work | None:
     if problem.dtype not in VECTORS_OF:
         return None
     itemsize, outputs = problem.dtype.itemsize, problem.out_features
-    lanes, groups = 64 // itemsize, min(problem.weights, problem.shared) if problem.selected else 1
+    lanes, groups = compiler(problem.dtype).lanes, min(problem.weights, problem.shared) if problem.selected else 1
     rows = groups * up(-(-problem.shared // groups), lanes)
     gemm = 2 * rows * outputs * problem.in1 * problem.in2
     inputs, weight = bool({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt

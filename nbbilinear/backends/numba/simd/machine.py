@@ -91,7 +91,7 @@ def _written(emit: Callable[..., None], dtype: np.dtype[Any], lanes: int, shape:
     return str(module)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=None)  # never dropped, since addresses are kept; a few hundred shapes of tile are all there are
 def _engine(text: str) -> llvm.ExecutionEngine:
     """The compiled module. It is kept: its code lives as long as this does."""
     llvm.initialize_native_target()

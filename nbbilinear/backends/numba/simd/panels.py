@@ -9,6 +9,7 @@ from .machine import Compiler, call
 PANEL_BYTES = 1 << 18  # panels of a task; 1 MB measured 5 % slower, 4 MB 15 %: the weight wants the cache too
 HEAVY_BYTES = 1 << 22  # the same where one matrix of the weight takes the cache: then it should be read for many rows
 WEIGHT_BYTES = 1 << 19  # packed weights
+SPARE_BYTES = 64  # of every piece of workspace: what is lost where it does not begin a cache line
 SHARED_FLOP = 200_000_000  # of a task that threads share, 1 ms: long against waking one, short against a slow one
 ALONE_FLOP = 20_000_000_000  # of a task of a single thread, 0.1 s: an interrupt waits for the end of one
 

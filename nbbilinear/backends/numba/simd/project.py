@@ -7,6 +7,7 @@ from ..compiling import loops
 from . import moves, tiles
 from .machine import call, compiler
 from .panels import (
+    SPARE_BYTES,
     WEIGHT_BYTES,
     aligned,
     even,
@@ -61,7 +62,7 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     block = even(in1, BLOCK)
     packed = max(1, min(some, WEIGHT_BYTES // (block * in2 * size))) if group > width and in2 * size > 1024 else 0
     lines = group // width * (up(in1, lanes) + up(in2, lanes) + up(some, lanes)) + 1
-    piece = lines * width + packed * block * in2 + 2 * lanes
+    piece = lines * width + packed * block * in2 + SPARE_BYTES // size
     return Cut(group, some, lanes, width, tall, block, packed, piece)
 
 

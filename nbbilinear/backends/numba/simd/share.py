@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ..compiling import loops
 from . import moves, tiles
 from .machine import call, compiler
-from .panels import aligned, where
+from .panels import SPARE_BYTES, aligned, where
 
 
 class Cut(NamedTuple):
@@ -31,7 +31,8 @@ def cut_of(rows: int, in1: int, dtype: Any) -> Cut:
     """Cut the gradients of ``rows`` rows."""
     compiled = compiler(dtype)
     vectors = 4 if rows <= compiled.sums // 4 else 2
-    return Cut(compiled.lanes, vectors * compiled.lanes, (in1 * rows + 4) * compiled.lanes)
+    piece = (in1 * rows + 1) * compiled.lanes + SPARE_BYTES // dtype.itemsize
+    return Cut(compiled.lanes, vectors * compiled.lanes, piece)
 
 
 def most_rows(dtype: Any) -> int:

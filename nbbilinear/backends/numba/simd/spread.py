@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..compiling import loops
 from . import moves, tiles
 from .machine import call, compiler
-from .panels import WEIGHT_BYTES, aligned, even, gather_rows, panel_bytes, scatter_rows, up, where
+from .panels import SPARE_BYTES, WEIGHT_BYTES, aligned, even, gather_rows, panel_bytes, scatter_rows, up, where
 
 BLOCK = 384  # of the sum over k
 
@@ -55,7 +55,7 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     block = even(outputs, BLOCK)
     packed = max(1, min(in1, WEIGHT_BYTES // (block * in2 * size))) if group > width else 0
     lines = group // width * (2 * up(in1, lanes) + 2 * up(in2, lanes) + up(outputs, lanes))
-    piece = lines * width + packed * block * in2 + 2 * lanes
+    piece = lines * width + packed * block * in2 + SPARE_BYTES // size
     return Cut(group, lanes, width, tall, block, packed, piece)
 
 

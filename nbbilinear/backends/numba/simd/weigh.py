@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..compiling import loops
 from . import moves
 from .machine import call, compiler
-from .panels import aligned, even, up, where
+from .panels import SPARE_BYTES, aligned, even, up, where
 
 BLOCK = 256  # of the sum over i, or j: a panel of the weight stays in the first cache
 ROW_BYTES = 1 << 19  # rows of a task, in the second-level cache while panel after panel of the weight passes
@@ -52,7 +52,7 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     some = max(1, min(outputs, flop // (2 * group * in1 * in2)))
     width, block = vectors * compiled.lanes, min(max(in1, in2), BLOCK)
     packed = rows > 2 * tall
-    piece = (group + 4) * compiled.lanes + up(block, compiled.lanes) * width
+    piece = (group + 1) * compiled.lanes + up(block, compiled.lanes) * width + SPARE_BYTES // size
     last = rows - (rows - 1) // tall * tall
     return Cut(group, some, compiled.lanes, tall, last, width, block, packed, piece)
 

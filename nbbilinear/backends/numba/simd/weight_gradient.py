@@ -15,7 +15,7 @@ from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
 from . import moves, tiles
 from .machine import call, compiler
-from .panels import aligned, even, task_flop, up, where
+from .panels import SPARE_BYTES, aligned, even, task_flop, up, where
 from .tasks import counting, of_rows
 
 Array = Any
@@ -57,7 +57,7 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
         some = max(1, flop // per_factor) if factors > 1 else 1
     few = min(thirds, up(max(1, flop // (2 * rows * in2)), tall)) if factors == 1 else thirds
     line = up(in2, width) + width + up(few, lanes)
-    return Cut(block, some, few, tall, width, lanes, block * line + 8 * lanes)
+    return Cut(block, some, few, tall, width, lanes, block * line + SPARE_BYTES // dtype.itemsize)
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,129 @@
+"""The vector kernels on vectors of every width, and with blocks so small that every loop turns several times."""
+
+import pkgutil
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+import nbbilinear as nbl
+from nbbilinear import backends
+from nbbilinear.execute import Choice
+from nbbilinear.plan import _plan
+
+simd = pytest.importorskip("nbbilinear.backends.numba.simd")
+machine = import_module("nbbilinear.backends.numba.simd.machine")
+if machine.host() is None:
+    pytest.skip("no machine code here: NUMBA_DISABLE_JIT, or a processor without multiply-add", allow_module_level=True)
+
+MODULES = [import_module(found.name) for found in pkgutil.iter_modules(simd.__path__, simd.__name__ + ".")]
+MACHINES = {
+    "as it is": machine.host(),
+    "256 bits, 16 registers": machine.Machine(32, 12),
+    "128 bits, 32 registers": machine.Machine(16, 28),
+}
+SMALL = {"BLOCK": 6, "PANEL_BYTES": 4000, "HEAVY_BYTES": 4000, "WEIGHT_BYTES": 500, "SHARED_FLOP": 3000, "ROW_BYTES": 800}
+GUARD = 512
+SIZES = [(1, 1, 1, 1), (7, 13, 11, 5), (14, 17, 35, 3), (70, 19, 33, 8), (131, 8, 8, 41)]  # rows, in1, in2, out
+ROWS = [kernel.name for kernel in simd.KERNELS if kernel.structure == "rows"]
+
+
+def forget():
+    """Drop what was cut and compiled for another machine."""
+    _plan.cache_clear()
+    for module in MODULES:
+        for one in vars(module).values():
+            if hasattr(one, "cache_clear") and one is not machine.host:
+                one.cache_clear()
+
+
+def guarded(lent):
+    """In place of Choice.scratch: memory between guards, kept in ``lent``."""
+
+    def scratch(choice):
+        count = choice.workspace
+        whole = np.full(count + 2 * GUARD, 77, choice.problem.dtype)
+        whole[GUARD : GUARD + count] = np.nan
+        lent.append(whole)
+        return whole[GUARD : GUARD + count] if count else None
+
+    return scratch
+
+
+@pytest.fixture(params=MACHINES)
+def kind(request, monkeypatch):
+    """A machine, small blocks, and a look at what lies beside the workspace."""
+    lent = []
+    monkeypatch.setattr(Choice, "scratch", guarded(lent))
+    monkeypatch.setattr(machine, "host", lambda: MACHINES[request.param])
+    for module in MODULES:
+        for name, value in SMALL.items():
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+    forget()
+    yield request.param
+    forget()
+    for whole in lent:
+        assert (whole[:GUARD] == 77).all()
+        assert (whole[-GUARD:] == 77).all()
+
+
+def whole_numbers(rng, *shape, dtype):
+    return rng.integers(-3, 4, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", ROWS)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.usefixtures("kind")
+def test_exact_on_whole_numbers(kernel, dtype, threads):
+    """Sums of small whole numbers are exact in any order: every bit must be right."""
+    rng, done = np.random.default_rng(0), 0
+    for rows, in1, in2, out in SIZES:
+        shapes = ((rows, in1), (rows, in2), (out, in1, in2), (out,), (rows, out))
+        x1, x2, weight, bias, g = (whole_numbers(rng, *shape, dtype=dtype) for shape in shapes)
+        with nbl.config(threads=threads, backend=kernel):
+            try:
+                nbl.plan(x1, x2, weight, bias)
+            except nbl.BackendError:  # this kernel is for other sizes
+                continue
+            done += 1
+            filled = np.full((rows, out), np.nan, dtype)
+            nbl.bilinear(x1, x2, weight, bias, out=filled)
+            start = [np.full_like(a, 2) for a in (x1, x2, weight, bias)]
+            fresh = nbl.bilinear_backward(g, x1, x2, weight, bias)
+            nbl.bilinear_backward(g, x1, x2, weight, bias, out=nbl.BilinearGrads(*start), accumulate=True)
+        whole = [a.astype(np.int64) for a in (x1, x2, weight, bias, g)]
+        np.testing.assert_array_equal(filled, np.einsum("bi,bj,kij->bk", *whole[:3]) + whole[3])
+        gradients = (
+            np.einsum("bk,kij,bj->bi", whole[4], whole[2], whole[1]),
+            np.einsum("bk,kij,bi->bj", whole[4], whole[2], whole[0]),
+            np.einsum("bk,bi,bj->kij", whole[4], whole[0], whole[1]),
+            whole[4].sum(axis=0),
+        )
+        for found, added, exact in zip(fresh, start, gradients, strict=True):
+            np.testing.assert_array_equal(found, exact)
+            np.testing.assert_array_equal(added, exact + 2)
+    assert done
+
+
+@pytest.mark.parametrize("kernel", ROWS)
+@pytest.mark.usefixtures("kind")
+def test_chosen_weights_in_strides(kernel):
+    """A weight for every row, some weights unused, y and its gradient in Fortran order."""
+    rng = np.random.default_rng(1)
+    x1, x2, weight = (whole_numbers(rng, *s, dtype="f4") for s in ((90, 9), (90, 12), (7, 20, 9, 12)))
+    index = rng.choice([0, 2, 3, 6], 90)
+    g = np.asfortranarray(whole_numbers(rng, 90, 20, dtype="f4"))
+    out = np.full((90, 20), np.nan, "f4", order="F")
+    try:
+        nbl.bilinear(x1, x2, weight, index=index, backend=kernel, out=out)
+    except nbl.BackendError:
+        assert backends.backend("numba")  # this kernel is for one weight
+        return
+    found = nbl.bilinear_backward(g, x1, x2, weight, index=index, backend=kernel)
+    np.testing.assert_array_equal(out, np.einsum("bi,bj,bkij->bk", x1, x2, weight[index]))
+    np.testing.assert_array_equal(found.x1, np.einsum("bk,bkij,bj->bi", g, weight[index], x2))
+    np.testing.assert_array_equal(found.x2, np.einsum("bk,bkij,bi->bj", g, weight[index], x1))
+    each = np.einsum("bk,bi,bj->bkij", g, x1, x2)
+    np.testing.assert_array_equal(found.weight, [each[index == w].sum(axis=0) for w in range(7)])
