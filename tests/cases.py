@@ -71,13 +71,18 @@ def operands(some, dtype, rng, values=None):
 
 
 def kernels():
-    """The names of all kernels of all backends that run here."""
+    """The names of all kernels of all backends that run here.
+
+    A kernel for pairs alone goes by the name of its family: pairs with a single row on one side are rows.
+    """
     found = []
     for place in backends.names():
         try:
-            found += [kernel.name for kernel in backends.backend(place).kernels]
+            here = backends.backend(place).kernels
         except BackendError:
             continue  # backends that are absent are reported by `nbbilinear info`
+        rows = {kernel.name for kernel in here if kernel.structure == "rows"}
+        found += [kernel.name if kernel.name in rows else kernel.name.partition(".")[0] for kernel in here]
     return tuple(dict.fromkeys(found))
 
 

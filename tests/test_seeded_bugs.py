@@ -70,7 +70,9 @@ def caught(kernel, monkeypatch):
 
 
 ROWS, PAIRS = "numba.portable.rows", "numba.portable.pairs"
+SIMD_OUTER = "numba.simd.outer"
 PROJECT, LEFT, OUTER, GEMM_PAIRS = "gemm.project", "gemm.left", "gemm.outer", "gemm.pairs"
+SIMD_PAIRS = "numba.simd.pairs"
 LINES = [  # module, what stands there, what is put in its place
     (ROWS, "y += x1[b, i] * t", "y += x1[b, i] * t * zero.dtype.type(1.001)"),
     (ROWS, "y = bias[w, k] if bias.size else zero", "y = zero"),
@@ -94,6 +96,11 @@ LINES = [  # module, what stands there, what is put in its place
     (PAIRS, "dweight[w, k, i, j] += dt[row, k, i] * x2[s, m, j]", "dweight[w, k, i, j] = dt[row, k, i] * x2[s, m, j]"),
     (PAIRS, "dbias[w, k] += grad_output[s, n, m, k]", "dbias[w, k] += 0"),
     (PAIRS, "    dt[start:stop] = zero\n", ""),
+    (SIMD_PAIRS, "if which is None else bias[which[block.rows]]", "if which is None else bias[0 * which[block.rows]]"),
+    (SIMD_PAIRS, "accumulate or block.m.start > 0", "accumulate"),
+    (SIMD_PAIRS, "c_order=order, add=accumulate or times > 1", "c_order=order, add=times > 1"),
+    (SIMD_PAIRS, "accumulate or which is not None or block.rows.start > 0", "accumulate or which is not None"),
+    (SIMD_PAIRS, "        return g.strides[2], None, False", "        return g.strides[1], None, False"),
     (PROJECT, "out += bias[0] if which is None else bias[which]", "out += bias[0]"),
     (PROJECT, 'out[rows, k] = xp.einsum("bki,bi->bk", t, x1[rows])', 'out[rows, k] = 1.001 * xp.einsum("bki,bi->bk", t, x1[rows])'),
     (PROJECT, "xp.multiply(g[:, :, None], x1[rows][:, None, :], out=t)", "xp.multiply(g[:, :1, None], x1[rows][:, None, :], out=t)"),
@@ -120,6 +127,11 @@ LINES = [  # module, what stands there, what is put in its place
     (GEMM_PAIRS, "even = rows2 == 1 or out_features == 1 or", "even = True or"),
     (GEMM_PAIRS, "rows = g.sum(axis=1)", "rows = g.mean(axis=1)"),
     (GEMM_PAIRS, "accumulate or block.start > 0)", "accumulate)"),
+    (SIMD_OUTER, "bias = absent(out.dtype, 2) if bias is None else bias", "bias = absent(out.dtype, 2)"),
+    (SIMD_OUTER, "dx1, dx2, None, None, workspace, accumulate)", "dx1, dx2, None, None, workspace, False)"),
+    (SIMD_OUTER, "        dweight[...] = 0  #", "        pass  #"),
+    (SIMD_OUTER, "            dbias[...] = 0\n", "            pass\n"),
+    (SIMD_OUTER, "which is not None, accumulate)\n    parallel", "which is not None, False)\n    parallel"),
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import accumulate as gradients
-from . import tiles, weigh, weight_gradient
+from . import lines, weigh, weight_gradient
 from .machine import compiler
 from .panels import task_flop, up
 from .tasks import counting, of_rows
@@ -23,7 +23,7 @@ def forward(
     """out[b,k] = bias[k] + sum_j t[b,k,j] x2[b,j]."""
     cut = weigh.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
     _, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
-    code = weigh.code_of(tiles.weigh, cut, x1.dtype)
+    code = weigh.code_of(lines.weigh, False, cut.tall, cut.last, cut.width, x1.dtype)
     bias = absent(out.dtype, 2) if bias is None else bias
     parallel.run(weigh.weigh, (cut, code, parts, x1, x2, weight, bias, out), len(parts), 1, workspace, cut.piece)
 
@@ -38,7 +38,7 @@ def backward(
         cut = weigh.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
         _, parts = of_rows(which, len(x1), cut.rows, 1, 1)
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
-        code = weigh.code_of(tiles.accumulate, cut, x1.dtype)
+        code = weigh.code_of(lines.accumulate, True, cut.tall, cut.last, cut.width, x1.dtype)
         args = (cut, code, parts, counting(cut.width), grad_output, x1, x2, weight, *wanted, accumulate)
         parallel.run(gradients.accumulate, args, len(parts), 1, workspace, cut.piece)
     weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)

@@ -10,8 +10,8 @@ from ..compiling import absent
 from . import project, spread, weight_gradient
 from .machine import compiler
 from .panels import task_flop, up
-from .words import VECTORS_OF
 from .tasks import of_rows
+from .words import VECTORS_OF
 
 Array = Any
 
@@ -23,7 +23,8 @@ def forward(
     cut = project.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
     order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
-    code = project.code_of(cut.tall, cut.width // cut.lanes, x1.dtype)
+    apart = out.strides[1] != out.itemsize
+    code = project.code_of(cut.tall, cut.width // cut.lanes, cut.packed > 0, apart, x1.dtype)
     parallel.run(
         project.project, (cut, code, parts, order, x1, x2, weight, bias, out), len(parts), 1, workspace, cut.piece
     )
@@ -39,7 +40,8 @@ def backward(
         cut = spread.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
         order, parts = of_rows(which, len(x1), cut.rows, 1, 1)
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
-        code = spread.code_of(cut.tall, cut.width // cut.lanes, x1.dtype)
+        apart = grad_output.strides[1] != grad_output.itemsize
+        code = spread.code_of(cut.tall, cut.width // cut.lanes, cut.packed > 0, apart, x1.dtype)
         args = (cut, code, parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
         parallel.run(spread.spread, args, len(parts), 1, workspace, cut.piece)
     weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)

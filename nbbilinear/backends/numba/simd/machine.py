@@ -4,7 +4,7 @@ Compiled into its callers, each of them would be optimised again in every one: s
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from inspect import signature
 from threading import RLock
 from typing import Any, NamedTuple
@@ -91,7 +91,7 @@ def _written(emit: Callable[..., None], dtype: np.dtype[Any], lanes: int, shape:
     return str(module)
 
 
-@lru_cache(maxsize=None)  # never dropped, since addresses are kept; a few hundred shapes of tile are all there are
+@cache  # never dropped, since addresses are kept; a few hundred shapes of tile are all there are
 def _engine(text: str) -> llvm.ExecutionEngine:
     """The compiled module. It is kept: its code lives as long as this does."""
     llvm.initialize_native_target()
@@ -114,5 +114,29 @@ def call(typing_context, address, *operands):  # noqa: ARG001
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(integers))
         builder.call(builder.inttoptr(values[0], kind.as_pointer()), integers)
         return context.get_dummy_value()
+
+    return result, generate
+
+
+@intrinsic
+def where(typing_context, array):  # noqa: ARG001
+    """The address of an array, signed: Numba adds an unsigned and a signed integer as float64."""
+    result = types.int64(array)
+
+    def generate(context, builder, signature, values):
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        return builder.ptrtoint(data, I64)
+
+    return result, generate
+
+
+@intrinsic
+def aligned(typing_context, array):  # noqa: ARG001
+    """The first address in an array that begins a cache line."""
+    result = types.int64(array)
+
+    def generate(context, builder, signature, values):
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        return builder.and_(builder.add(builder.ptrtoint(data, I64), I64(63)), I64(-64))
 
     return result, generate

@@ -84,24 +84,27 @@ def pack_tiles(
     Line by line, since the lines of a weight may lie a power of two apart: tile by tile, each reading would evict the
     line that the next tile wants.
     """
-    low = max(1, tall - 1)
-    movers = [_line_mover(words, columns, words.integer(columns)) for columns in (tall, low)]
+    into_tiles = _tile_filler(words, tall, count, talls, lows, target)
 
     def line(p: Value, source: Value) -> list[Value]:
-        here, tile = source, words.add(target, words.times(p, tall * words.itemsize))
-        for columns, many, move in ((tall, talls, movers[0]), (low, lows, movers[1])):
-
-            def one(_: Value, here: Value, tile: Value, columns: int = columns, move: Any = move) -> list[Value]:
-                move(here, tile)
-                size = columns * words.itemsize
-                return [words.add(here, size), words.add(tile, words.times(count, size))]
-
-            here, tile = words.repeat(many, [here, tile], one)
-            if columns == tall:  # line p of the low tiles begins p numbers earlier
-                tile = words.minus(tile, words.times(p, (tall - low) * words.itemsize))
+        into_tiles(p, source)
         return [words.add(source, step)]
 
     words.repeat(count, [source], line)
+
+
+def pick_tiles(
+    words: Words, tall: int, source: Value, order: Value, step: Value, count: Value, talls: Value, lows: Value,
+    target: Value,
+) -> None:  # fmt: skip
+    """As :func:`pack_tiles`, of the lines order[0], order[1], ..."""
+    into_tiles = _tile_filler(words, tall, count, talls, lows, target)
+
+    def line(p: Value, order: Value) -> list[Value]:
+        into_tiles(p, words.add(source, words.times(words.load_index(order), step)))
+        return [words.add(order, 8)]
+
+    words.repeat(count, [order], line)
 
 
 def pick(
@@ -237,8 +240,9 @@ def collect(
 
 
 def copy(
-    words: Words, source: Value, order: Value, step: Value, count: Value, columns: Value, target: Value, target_step: Value
-) -> None:
+    words: Words, source: Value, order: Value, step: Value, count: Value, columns: Value,
+    target: Value, target_step: Value,
+) -> None:  # fmt: skip
     """target[l,c] = source[order[l],c] for c < ``columns``: lines of any length."""
 
     def line(_: Value, order: Value, target: Value) -> list[Value]:
@@ -291,6 +295,29 @@ def _line_mover(words: Words, width: int, columns: Value) -> Callable[[Value, Va
             words.store(words.load(source, first, there), target, first, wanted)
 
     return move
+
+
+def _tile_filler(
+    words: Words, tall: int, count: Value, talls: Value, lows: Value, target: Value
+) -> Callable[[Value, Value], None]:
+    """What writes line p of a source to all tiles of ``count`` lines."""
+    sizes = (tall, max(1, tall - 1))
+    movers = [_line_mover(words, columns, words.integer(columns)) for columns in sizes]
+
+    def fill(p: Value, source: Value) -> None:
+        tile = words.add(target, words.times(p, sizes[0] * words.itemsize))
+        for columns, many, move in zip(sizes, (talls, lows), movers, strict=True):
+
+            def one(_: Value, here: Value, tile: Value, columns: int = columns, move: Any = move) -> list[Value]:
+                move(here, tile)
+                size = columns * words.itemsize
+                return [words.add(here, size), words.add(tile, words.times(count, size))]
+
+            source, tile = words.repeat(many, [source, tile], one)
+            if columns == tall > 1:  # line p of the low tiles begins p numbers earlier
+                tile = words.minus(tile, words.times(p, words.itemsize))
+
+    return fill
 
 
 def _squares(

@@ -4,12 +4,15 @@ from typing import Any
 
 from ....problem import Problem
 from ...contract import Work
+from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent, weights_of
 from ..portable.rows import bias_gradient
 from . import left, outer_forward, outer_weight
-from .panels import task_flop, up
+from .machine import compiler
+from .panels import even, task_flop, up
 from .tasks import counting, of_rows
+from .words import VECTORS_OF
 
 Array = Any
 
@@ -63,4 +66,21 @@ def workspace(problem: Problem) -> int:
     return max(inputs, parallel.participants() * weight)
 
 
-work = left.work
+def work(problem: Problem) -> Work | None:
+    """One GEMM-equivalent forward and one for the weight, whose rows or outputs fill tiles; z is made for each."""
+    if problem.dtype not in VECTORS_OF:
+        return None
+    size, in1, in2, outputs = problem.dtype.itemsize, problem.in1, problem.in2, problem.out_features
+    compiled, groups = compiler(problem.dtype), min(problem.weights, problem.shared) if problem.selected else 1
+    lanes, tall = compiled.lanes, compiled.sums // 2
+    rows = groups * up(-(-problem.shared // groups), tall)
+    vectors, blocks = rows * in1 * -(-in2 // lanes), -(-in1 * in2 // outer_forward.BLOCK)
+    moved = rows * (in1 + in2 + blocks * outputs) * size + 20 * vectors + 3 * weight_bytes(problem)
+    if not problem.wrt:
+        return Work(2 * rows * up(outputs, lanes) * in1 * in2, moved, 4 + groups)
+    wrt = tuple(name for name in problem.wrt if name in ("x1", "x2"))
+    inputs = left.work(problem._replace(wrt=wrt)) if wrt else Work(0, 0, 0)
+    if inputs is None or "weight" not in problem.wrt:
+        return inputs
+    gemm = 2 * rows * up(outputs, even(outputs, tall)) * up(in1 * in2, lanes)
+    return Work(inputs.flop + gemm, inputs.bytes + moved, inputs.calls + 4 + groups)

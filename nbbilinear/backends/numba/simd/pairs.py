@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ....problem import Problem
+from ... import costs
 from ...contract import Work
-from ...costs import pairs_work
 from ...grouping import groups
 from .. import parallel
 from ..compiling import weights_of
@@ -19,8 +19,6 @@ from . import matrix
 from .matrix import Product
 
 Array = Any
-
-T_BYTES = 1 << 22  # of t: in the second-level cache or near it
 
 
 class Block(NamedTuple):
@@ -102,10 +100,10 @@ def _map(block: Block, x2: Array, weight: Array, rows: Any, w: int) -> Product:
 def _backward_x1(block: Block, g: Array, dx1: Array, add: bool) -> None:
     """dx1[s,n,i] (+)= sum_mk g[s,n,(m,k)] t[s,(m,k),i]."""
     times, rows1, rows2, outputs = g.shape
-    places = _places(g)
+    step, places, by_rows = _lines(g)
     product = Product(
         rows1, dx1.shape[2], rows2 * outputs,
-        a=_at(g), a_step=g.strides[1], a_more=g.strides[0], a_places=_at(places),
+        a=_at(g), a_step=step, a_more=g.strides[0], a_places=_at(places), across=int(not by_rows),
         b=_at(block.t), b_step=block.t.strides[2], b_unit=g.itemsize, b_more=block.t.strides[0],
         c=_at(dx1[block.shared]), c_step=dx1.strides[1], c_more=dx1.strides[0], add=add, times=times,
     )  # fmt: skip
@@ -115,10 +113,10 @@ def _backward_x1(block: Block, g: Array, dx1: Array, add: bool) -> None:
 def _backward_t(block: Block, g: Array, x1: Array) -> None:
     """dt[s,(m,k),i] = sum_n g[s,n,(m,k)] x1[s,n,i]."""
     times, rows1, rows2, outputs = g.shape
-    places = _places(g)
+    step, places, by_rows = _lines(g)
     product = Product(
         rows2 * outputs, x1.shape[2], rows1,
-        a=_at(g), a_step=g.strides[1], a_more=g.strides[0], a_places=_at(places), across=1,
+        a=_at(g), a_step=step, a_more=g.strides[0], a_places=_at(places), across=int(by_rows),
         b=_at(x1[block.shared]), b_step=x1.strides[1], b_unit=x1.itemsize, b_more=x1.strides[0],
         c=_at(block.t), c_step=block.t.strides[2], c_more=block.t.strides[0], times=times,
     )  # fmt: skip
@@ -177,14 +175,20 @@ def workspace(problem: Problem) -> int:
 
 
 def work(problem: Problem) -> Work | None:
-    """The products of :func:`pairs_work`."""
+    """The products of `pairs_work`; t written and read; where y has columns that lie apart, every number by itself."""
     if problem.dtype.kind != "f" or problem.dtype.itemsize not in (4, 8):
         return None
-    return pairs_work(problem)
+    flop, _, calls = costs.pairs_work(problem)
+    passes, rows2 = calls // 2, problem.shared * problem.rows2
+    moved = 2 * rows2 * problem.out_features * problem.in1 * problem.dtype.itemsize + 3 * costs.weight_bytes(problem)
+    apart = problem.axes.mirrored and problem.out_features > 1
+    moved += 16 * rows2 * problem.rows1 * problem.out_features if apart else 0
+    moved += 8000 * problem.shared  # 0.25 us to begin a product
+    return Work(flop, passes * moved, 8 * calls + len(problem.wrt))
 
 
 def _block_rows(rows2: int, outputs: int, in1: int, itemsize: int) -> int:
-    return max(1, min(rows2, T_BYTES // (itemsize * outputs * (in1 + 1))))
+    return max(1, min(rows2, costs.WORKSPACE_BYTES // (itemsize * outputs * (in1 + 1))))
 
 
 def _blocks(x2: Array, weight: Array, which: Array | None, workspace: Array) -> Iterator[Block]:
@@ -219,7 +223,15 @@ def _matrices(weight: Array) -> tuple[int, int]:
 
 
 def _is_matrix(weight: Array) -> bool:
-    return weight.shape[1] == 1 or weight.strides[1] == weight.shape[2] * weight.strides[2]
+    return bool(weight.shape[1] == 1 or weight.strides[1] == weight.shape[2] * weight.strides[2])
+
+
+def _lines(g: Array) -> tuple[int, Array | None, bool]:
+    """The step between lines of g[s,n,(m,k)], the places of numbers in one, and whether lines are rows n or columns."""
+    places = _places(g)
+    if places is not None and g.shape[3] == 1 and g.strides[1] == g.itemsize:
+        return g.strides[2], None, False
+    return g.strides[1], places, True
 
 
 def _places(y: Array) -> Array | None:

@@ -1,10 +1,7 @@
-"""Panels: a block of rows with its features one under the other. How they are cut, and the loops that fill them."""
-
-import numpy as np
+"""Panels: a block of rows with its features one under the other. How they and their tasks are cut."""
 
 from .. import parallel
-from ..compiling import loops
-from .machine import Compiler, call
+from .machine import Compiler
 
 PANEL_BYTES = 1 << 18  # panels of a task; 1 MB measured 5 % slower, 4 MB 15 %: the weight wants the cache too
 HEAVY_BYTES = 1 << 22  # the same where one matrix of the weight takes the cache: then it should be read for many rows
@@ -43,40 +40,3 @@ def panel_vectors(rows: int, weight_bytes: int, compiler: Compiler) -> int:
     if rows <= compiler.lanes:
         return 1
     return 4 if 2 * compiler.lanes < rows <= 4 * compiler.lanes and weight_bytes > 1 << 20 and compiler.sums > 16 else 2
-
-
-@loops
-def gather_rows(code, x, first, order, rows, width, panel, panel_bytes):
-    """Fill panels with the rows ``first`` + order of x."""
-    here, row_step, column_step = where(x) + first * x.strides[0], x.strides[0], x.strides[1]
-    for b in range(0, rows, width):
-        if column_step == x.itemsize:
-            call(code.gather, here, order + 8 * b, row_step, rows - b, x.shape[1], panel)
-        else:
-            call(code.take, here, order + 8 * b, row_step, column_step, rows - b, x.shape[1], panel)
-        panel += panel_bytes
-
-
-@loops
-def scatter_rows(code, x, first, column, count, order, rows, width, panel, panel_bytes):
-    """Write panels to ``count`` columns, from ``column`` on, of the rows ``first`` + order of x."""
-    row_step, column_step = x.strides[0], x.strides[1]
-    here = where(x) + first * row_step + column * column_step
-    for b in range(0, rows, width):
-        if column_step == x.itemsize:
-            call(code.scatter, here, order + 8 * b, row_step, rows - b, count, panel)
-        else:
-            call(code.put, here, order + 8 * b, row_step, column_step, rows - b, count, panel)
-        panel += panel_bytes
-
-
-@loops
-def where(array):
-    """The address of an array, signed: Numba adds an unsigned and a signed integer as float64."""
-    return np.int64(array.ctypes.data)
-
-
-@loops
-def aligned(array):
-    """The first address of an array that begins a cache line."""
-    return (where(array) + 63) // 64 * 64

@@ -4,22 +4,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..compiling import loops
-from . import moves, tiles
-from .machine import call, compiler
-from .panels import (
-    SPARE_BYTES,
-    WEIGHT_BYTES,
-    aligned,
-    even,
-    gather_rows,
-    panel_bytes,
-    panel_vectors,
-    scatter_rows,
-    up,
-    where,
-)
+from . import lines, moves
+from .machine import aligned, call, compiler, where
+from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors, up
 
-FOLD = 8  # tiles whose parts of y are added apart: 1024x768x768 then rounds as little as BLAS does
 BLOCK = 256  # of the sum over i: with a panel of x1 in the first cache
 
 
@@ -40,15 +28,10 @@ class Code(NamedTuple):
     """Where the micro-kernels of the forward pass are."""
 
     gather: int
-    take: int
-    scatter: int
-    put: int
-    fill: int
-    clear: int
-    fold: int
-    pack_tiles: int
-    project_tall: int
-    project_low: int
+    write: int
+    begin: int
+    pack: int
+    project: int
 
 
 @lru_cache(maxsize=256)
@@ -61,85 +44,58 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     some = max(1, min(outputs, flop // (2 * group * in1 * in2)))
     block = even(in1, BLOCK)
     packed = max(1, min(some, WEIGHT_BYTES // (block * in2 * size))) if group > width and in2 * size > 1024 else 0
-    lines = group // width * (up(in1, lanes) + up(in2, lanes) + up(some, lanes)) + 1
-    piece = lines * width + packed * block * in2 + SPARE_BYTES // size
+    numbers = group // width * (up(in1, lanes) + up(in2, lanes) + up(some, lanes))
+    piece = numbers * width + packed * block * in2 + SPARE_BYTES // size
     return Cut(group, some, lanes, width, tall, block, packed, piece)
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, vectors: int, dtype: Any) -> Code:
-    """Compile what a cut needs."""
+def code_of(tall: int, vectors: int, packed: bool, apart: bool, dtype: Any) -> Code:
+    """Compile what a cut needs; ``apart``: the columns of y are no neighbours."""
     compiled = compiler(dtype)
     return Code(
-        *(compiled(getattr(moves, name), vectors) for name in Code._fields[:7]),
-        compiled(moves.pack_tiles, tall),
-        *(compiled(tiles.project, rows, vectors) for rows in (tall, max(1, tall - 1))),
-    )  # fmt: skip
+        compiled(lines.gather, vectors),
+        compiled(lines.put if apart else lines.scatter, vectors),
+        compiled(lines.begin, vectors),
+        compiled(moves.pack_tiles, tall) if packed else 0,
+        compiled(lines.project, tall, vectors, packed),
+    )
 
 
 @loops
 def project(cut, code, parts, order, x1, x2, weight, bias, out, piece, start, stop):
     """Y of all parts from ``start`` on."""
     size, in1, in2 = x1.itemsize, weight.shape[2], weight.shape[3]
-    line, lanes = cut.width * size, cut.lanes
-    x1_bytes, x2_bytes = -(-in1 // lanes) * lanes * line, -(-in2 // lanes) * lanes * line
+    line, row, matrix = cut.width * size, in2 * size, in1 * in2 * size
+    x1_bytes, x2_bytes = -(-in1 // cut.lanes) * cut.lanes * line, -(-in2 // cut.lanes) * cut.lanes * line
+    lows = -in2 % cut.tall
+    talls = -(-in2 // cut.tall) - lows
     for part in range(start, stop):
         w, place, first = parts[part, 0], parts[part, 1], parts[part, 2]
         rows, k, outputs = parts[part, 3], parts[part, 4], parts[part, 5]
-        panels, y_bytes = -(-rows // cut.width), -(-outputs // lanes) * lanes * line
+        panels, y_bytes = -(-rows // cut.width), -(-outputs // cut.lanes) * cut.lanes * line
         x1_panels = aligned(piece)
         x2_panels = x1_panels + panels * x1_bytes
         y_panels = x2_panels + panels * x2_bytes
-        sums = y_panels + panels * y_bytes
-        b = where(order) + 8 * place
-        gather_rows(code, x1, first, b, rows, cut.width, x1_panels, x1_bytes)
-        gather_rows(code, x2, first, b, rows, cut.width, x2_panels, x2_bytes)
-        for p in range(panels):
-            if bias.size:
-                call(code.fill, where(bias[w, k:]), outputs, y_panels + p * y_bytes)
-            else:
-                call(code.clear, outputs, y_panels + p * y_bytes)
-        _project(cut, code, weight[w], k, outputs, panels, x1_panels, x2_panels, y_panels, sums, size)
-        scatter_rows(code, out, first, k, outputs, b, rows, cut.width, y_panels, y_bytes)
-
-
-@loops
-def _project(cut, code, weight, k_start, outputs, panels, x1_panels, x2_panels, y_panels, sums, size):
-    """Y of all panels, block of weights by block of weights."""
-    in1, in2 = weight.shape[1], weight.shape[2]
-    line, lanes = cut.width * size, cut.lanes
-    x1_bytes, x2_bytes = -(-in1 // lanes) * lanes * line, -(-in2 // lanes) * lanes * line
-    y_bytes, packed = -(-outputs // lanes) * lanes * line, sums + line
-    lows = -in2 % cut.tall if cut.tall > 1 else 0
-    talls, together = -(-in2 // cut.tall) - lows, cut.packed if cut.packed else outputs
-    call(code.clear, 1, sums)
-    for k_first in range(0, outputs, together):
-        ks = min(together, outputs - k_first)
-        for i in range(0, in1, cut.in1):
-            count = min(cut.in1, in1 - i)
-            if cut.packed:
-                for k in range(ks):
-                    w = where(weight[k_start + k_first + k, i:])
-                    call(code.pack_tiles, w, in2 * size, count, talls, lows, packed + k * count * in2 * size)
-            for p in range(panels):
-                x1, x2 = x1_panels + p * x1_bytes + i * line, x2_panels + p * x2_bytes
-                for k in range(ks):
-                    w = packed + k * count * in2 * size if cut.packed else where(weight[k_start + k_first + k, i:])
-                    y = y_panels + p * y_bytes + (k_first + k) * line
-                    _project_line(cut, code, w, in2, x1, count, x2, line, sums, y, size)
-
-
-@loops
-def _project_line(cut, code, w, in2, x1, count, x2, line, sums, y, size):
-    """y += x1 W x2 of one output and one block of i, tile by tile."""
-    many = -(-in2 // cut.tall)
-    low = cut.tall * many - in2
-    for t in range(many):
-        rows = cut.tall if t < many - low else cut.tall - 1
-        step = rows * size if cut.packed else in2 * size
-        ahead = 0 if cut.packed else rows * size + (60 if t + 1 < many else (count - 1) * in2 * size)
-        call(code.project_tall if rows == cut.tall else code.project_low, w, step, x1, count, x2, sums, ahead)
-        w += rows * count * size if cut.packed else rows * size
-        x2 += rows * line
-        if (t + 1) % FOLD == 0 or t + 1 == many:
-            call(code.fold, 1, sums, y)
+        packed, b = y_panels + panels * y_bytes, where(order) + 8 * place
+        call(code.gather, where(x1) + first * in1 * size, b, in1 * size, size, rows, in1, x1_panels, x1_bytes)
+        call(code.gather, where(x2) + first * in2 * size, b, in2 * size, size, rows, in2, x2_panels, x2_bytes)
+        bias_k = where(bias) + (w * weight.shape[1] + k) * size if bias.size else 0
+        call(code.begin, bias_k, panels, outputs, y_panels, y_bytes)
+        weight_k = where(weight) + (w * weight.shape[1] + k) * matrix
+        together = cut.packed if cut.packed else outputs
+        for q_first in range(0, outputs, together):
+            for i in range(0, in1, cut.in1):
+                count, q_stop = min(cut.in1, in1 - i), min(outputs, q_first + together)
+                if cut.packed:
+                    for q in range(q_first, q_stop):
+                        block = packed + (q - q_first) * count * row
+                        call(code.pack, weight_k + q * matrix + i * row, row, count, talls, lows, block)
+                for p in range(panels):
+                    x1_p, x2_p = x1_panels + p * x1_bytes + i * line, x2_panels + p * x2_bytes
+                    for q in range(q_first, q_stop):
+                        block = packed + (q - q_first) * count * row if cut.packed else weight_k + q * matrix + i * row
+                        y = y_panels + p * y_bytes + q * line
+                        call(code.project, block, row, count, talls, lows, x1_p, x2_p, y)
+        y = where(out) + first * out.strides[0] + k * out.strides[1]
+        call(code.write, y, b, out.strides[0], out.strides[1], rows, outputs, y_panels, y_bytes)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import moves, tiles
-from .machine import call, compiler
-from .panels import SPARE_BYTES, aligned, where
+from .machine import aligned, call, compiler, where
+from .panels import SPARE_BYTES
 
 
 class Cut(NamedTuple):

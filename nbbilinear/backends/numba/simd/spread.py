@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..compiling import loops
-from . import moves, tiles
-from .machine import call, compiler
-from .panels import SPARE_BYTES, WEIGHT_BYTES, aligned, even, gather_rows, panel_bytes, scatter_rows, up, where
+from . import lines, moves
+from .machine import aligned, call, compiler, where
+from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, up
 
 BLOCK = 384  # of the sum over k
 
@@ -30,13 +30,11 @@ class Code(NamedTuple):
     """Where the micro-kernels for the gradients of both inputs are."""
 
     gather: int
-    take: int
+    gather_g: int
     scatter: int
-    put: int
     clear: int
-    pack_tiles: int
-    spread_tall: int
-    spread_low: int
+    pack: int
+    spread: int
 
 
 @lru_cache(maxsize=256)
@@ -54,29 +52,38 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     )
     block = even(outputs, BLOCK)
     packed = max(1, min(in1, WEIGHT_BYTES // (block * in2 * size))) if group > width else 0
-    lines = group // width * (2 * up(in1, lanes) + 2 * up(in2, lanes) + up(outputs, lanes))
-    piece = lines * width + packed * block * in2 + SPARE_BYTES // size
+    numbers = group // width * (2 * up(in1, lanes) + 2 * up(in2, lanes) + up(outputs, lanes))
+    piece = numbers * width + packed * block * in2 + SPARE_BYTES // size
     return Cut(group, lanes, width, tall, block, packed, piece)
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, vectors: int, dtype: Any) -> Code:
-    """Compile what a cut needs."""
+def code_of(tall: int, vectors: int, packed: bool, apart: bool, dtype: Any) -> Code:
+    """Compile what a cut needs; ``apart``: the columns of g are no neighbours."""
     compiled = compiler(dtype)
     return Code(
-        *(compiled(getattr(moves, name), vectors) for name in Code._fields[:5]),
-        compiled(moves.pack_tiles, tall),
-        *(compiled(tiles.spread, rows, vectors) for rows in (tall, max(1, tall - 1))),
-    )  # fmt: skip
+        compiled(lines.gather, vectors),
+        compiled(lines.take if apart else lines.gather, vectors),
+        compiled(lines.scatter, vectors),
+        compiled(moves.clear, vectors),
+        compiled(moves.pack_tiles, tall) if packed else 0,
+        compiled(lines.spread, tall, vectors, packed),
+    )
 
 
 @loops
 def spread(cut, code, parts, order, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, start, stop):
     """Dx1 and dx2 of all parts from ``start`` on."""
-    size, lanes, line = x1.itemsize, cut.lanes, cut.width * x1.itemsize
-    outputs, in1, in2 = weight.shape[1], weight.shape[2], weight.shape[3]
-    x1_bytes, x2_bytes = -(-in1 // lanes) * lanes * line, -(-in2 // lanes) * lanes * line
-    g_bytes = -(-outputs // lanes) * lanes * line
+    size, outputs, in1, in2 = x1.itemsize, weight.shape[1], weight.shape[2], weight.shape[3]
+    line, row, matrix = cut.width * size, in2 * size, in1 * in2 * size
+    x1_bytes, x2_bytes = -(-in1 // cut.lanes) * cut.lanes * line, -(-in2 // cut.lanes) * cut.lanes * line
+    g_bytes, g_row, g_column = (
+        -(-outputs // cut.lanes) * cut.lanes * line,
+        grad_output.strides[0],
+        grad_output.strides[1],
+    )
+    lows = -in2 % cut.tall
+    talls = -(-in2 // cut.tall) - lows
     for part in range(start, stop):
         w, place, first, rows = parts[part, 0], parts[part, 1], parts[part, 2], parts[part, 3]
         panels, b = -(-rows // cut.width), where(order) + 8 * place
@@ -85,66 +92,32 @@ def spread(cut, code, parts, order, grad_output, x1, x2, weight, dx1, dx2, accum
         dx1_panels = x2_panels + panels * x2_bytes
         dx2_panels = dx1_panels + panels * x1_bytes
         g_panels = dx2_panels + panels * x2_bytes
-        gather_rows(code, x1, first, b, rows, cut.width, x1_panels, x1_bytes)
-        gather_rows(code, x2, first, b, rows, cut.width, x2_panels, x2_bytes)
-        gather_rows(code, grad_output, first, b, rows, cut.width, g_panels, g_bytes)
+        packed, at1, at2 = g_panels + panels * g_bytes, first * in1 * size, first * in2 * size
+        call(code.gather, where(x1) + at1, b, in1 * size, size, rows, in1, x1_panels, x1_bytes)
+        call(code.gather, where(x2) + at2, b, row, size, rows, in2, x2_panels, x2_bytes)
+        call(code.gather_g, where(grad_output) + first * g_row, b, g_row, g_column, rows, outputs, g_panels, g_bytes)
         call(code.clear, panels * (x1_bytes + x2_bytes) // line, dx1_panels)
         if accumulate and dx1.size:
-            gather_rows(code, dx1, first, b, rows, cut.width, dx1_panels, x1_bytes)
+            call(code.gather, where(dx1) + at1, b, in1 * size, size, rows, in1, dx1_panels, x1_bytes)
         if accumulate and dx2.size:
-            gather_rows(code, dx2, first, b, rows, cut.width, dx2_panels, x2_bytes)
-        _spread(cut, code, weight[w], panels, x1_panels, x2_panels, dx1_panels, dx2_panels, g_panels, size)
-        if dx1.size:
-            scatter_rows(code, dx1, first, 0, in1, b, rows, cut.width, dx1_panels, x1_bytes)
-        if dx2.size:
-            scatter_rows(code, dx2, first, 0, in2, b, rows, cut.width, dx2_panels, x2_bytes)
-
-
-@loops
-def _spread(cut, code, weight, panels, x1_panels, x2_panels, dx1_panels, dx2_panels, g_panels, size):
-    """Both gradients in all panels, block of weights by block of weights."""
-    outputs, in1, in2 = weight.shape[0], weight.shape[1], weight.shape[2]
-    lanes, line = cut.lanes, cut.width * size
-    x1_bytes, x2_bytes = -(-in1 // lanes) * lanes * line, -(-in2 // lanes) * lanes * line
-    g_bytes = -(-outputs // lanes) * lanes * line
-    packed = g_panels + panels * g_bytes
-    lows = -in2 % cut.tall if cut.tall > 1 else 0
-    talls, together = -(-in2 // cut.tall) - lows, cut.packed if cut.packed else in1
-    for k in range(0, outputs, cut.outputs):
-        count = min(cut.outputs, outputs - k)
-        for i_first in range(0, in1, together):
-            some = min(together, in1 - i_first)
-            w = where(weight[k:]) + i_first * in2 * size
-            if cut.packed:
-                for i in range(some):
+            call(code.gather, where(dx2) + at2, b, row, size, rows, in2, dx2_panels, x2_bytes)
+        together = cut.packed if cut.packed else in1
+        for k in range(0, outputs, cut.outputs):
+            count = min(cut.outputs, outputs - k)
+            for i in range(0, in1, together):
+                some = min(together, in1 - i)
+                block, i_bytes = where(weight) + (w * outputs + k) * matrix + i * row, i * line
+                if cut.packed:
+                    for q in range(some):
+                        call(code.pack, block + q * row, matrix, count, talls, lows, packed + q * count * row)
+                    block = packed
+                for p in range(panels):
+                    p1, p2, g = p * x1_bytes + i_bytes, p * x2_bytes, g_panels + p * g_bytes + k * line
                     call(
-                        code.pack_tiles,
-                        w + i * in2 * size,
-                        in1 * in2 * size,
-                        count,
-                        talls,
-                        lows,
-                        packed + i * count * in2 * size,
-                    )
-            for p in range(panels):
-                at1, at2 = p * x1_bytes + i_first * line, p * x2_bytes
-                _spread_lines(
-                    cut, code, packed if cut.packed else w, in1, in2, g_panels + p * g_bytes + k * line, count, some,
-                    x1_panels + at1, x2_panels + at2, dx1_panels + at1, dx2_panels + at2, line, size,
-                )  # fmt: skip
-
-
-@loops
-def _spread_lines(cut, code, w, in1, in2, g, count, some, x1, x2, dx1, dx2, line, size):
-    """The part of ``some`` numbers i in one panel; tile by tile, since a tile's x2 and dx2 stay in the first cache."""
-    many = -(-in2 // cut.tall)
-    low = cut.tall * many - in2
-    j = 0
-    for t in range(many):
-        rows = cut.tall if t < many - low else cut.tall - 1
-        spread = code.spread_tall if rows == cut.tall else code.spread_low
-        step = rows * size if cut.packed else in1 * in2 * size
-        for i in range(some):
-            tile = w + (i * in2 + j) * size if not cut.packed else w + (i * in2 + j) * count * size
-            call(spread, tile, step, g, count, x1 + i * line, x2 + j * line, dx1 + i * line, dx2 + j * line)
-        j += rows
+                        code.spread, block, matrix, row, count, talls, lows, some, g,
+                        x1_panels + p1, x2_panels + p2, dx1_panels + p1, dx2_panels + p2,
+                    )  # fmt: skip
+        if dx1.size:
+            call(code.scatter, where(dx1) + at1, b, in1 * size, size, rows, in1, dx1_panels, x1_bytes)
+        if dx2.size:
+            call(code.scatter, where(dx2) + at2, b, row, size, rows, in2, dx2_panels, x2_bytes)

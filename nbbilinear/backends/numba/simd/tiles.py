@@ -12,43 +12,28 @@ Value = Any
 
 
 def project(
-    words: Words,
-    rows: int,
-    vectors: int,
-    weight: Value,
-    step: Value,
-    x1: Value,
-    count: Value,
-    x2: Value,
-    y: Value,
-    ahead: Value,
-) -> None:
-    """y[b] += sum_j x2[j,b] sum_i W[i,j] x1[i,b]: the intermediate stays in registers."""
+    words: Words, rows: int, vectors: int, weight: tuple[Value, Value], x1: Value, count: Value, x2: Value,
+    part: list[Value], ahead: Value,
+) -> list[Value]:  # fmt: skip
+    """part[b] + sum_j x2[j,b] sum_i W[i,j] x1[i,b]: the intermediate stays in registers. W is an address and a step."""
     width = vectors * words.lanes
-    sums = _sums(words, rows, vectors, (weight, step), (x1, width * words.itemsize), count, ahead)
+    sums = _sums(words, rows, vectors, weight, (x1, width * words.itemsize), count, ahead)
+    new = []
     for v in range(vectors):
-        chains = [words.load(y, v * words.lanes), words.zero]  # two, since one would wait for its own last sum
+        chains = [part[v], words.zero]  # two, since one would wait for its own last sum
         for r in range(rows):
             chains[r % 2] = words.fma(sums[r][v], words.load(x2, r * width + v * words.lanes), chains[r % 2])
-        words.store(words.plus(*chains), y, v * words.lanes)
+        new.append(words.plus(*chains))
+    return new
 
 
 def spread(
-    words: Words,
-    rows: int,
-    vectors: int,
-    weight: Value,
-    step: Value,
-    g: Value,
-    count: Value,
-    x1: Value,
-    x2: Value,
-    dx1: Value,
-    dx2: Value,
-) -> None:
+    words: Words, rows: int, vectors: int, weight: tuple[Value, Value], g: Value, count: Value, x1: Value, x2: Value,
+    dx1: Value, dx2: Value,
+) -> None:  # fmt: skip
     """With u[j,b] = sum_k W[k,j] g[k,b] of one i: dx1[b] += sum_j u x2[j,b] and dx2[j,b] += u x1[b]."""
     width = vectors * words.lanes
-    sums = _sums(words, rows, vectors, (weight, step), (g, width * words.itemsize), count)
+    sums = _sums(words, rows, vectors, weight, (g, width * words.itemsize), count)
     for v in range(vectors):
         x1_i, dx1_i = words.load(x1, v * words.lanes), words.load(dx1, v * words.lanes)
         for r in range(rows):
@@ -59,21 +44,11 @@ def spread(
 
 
 def product(
-    words: Words,
-    rows: int,
-    vectors: int,
-    a: Value,
-    a_step: Value,
-    b: Value,
-    b_step: Value,
-    count: Value,
-    c: Value,
-    c_step: Value,
-    columns: Value,
-    add: Value,
-) -> None:
-    """C[r,v] = sum_p A[p,r] B[p,v], for the first ``columns`` numbers of each row of C; added to C if ``add`` is 1."""
-    sums = _sums(words, rows, vectors, (a, a_step), (b, b_step), count)
+    words: Words, rows: int, vectors: int, left: tuple[Value, Value], z: Value, count: Value, c: Value, c_step: Value,
+    columns: Value, add: Value,
+) -> None:  # fmt: skip
+    """C[r,v] = sum_p A[p,r] z[p,v], for the first ``columns`` numbers of each row of C; added to C if ``add`` is 1."""
+    sums = _sums(words, rows, vectors, left, (z, vectors * words.lanes * words.itemsize), count)
     within = [words.first(words.add(columns, -v * words.lanes)) for v in range(vectors)]
     present = [words.both(mask, words.less(0, add)) for mask in within]
     for r in range(rows):
@@ -81,110 +56,6 @@ def product(
             value = words.plus(words.load(c, v * words.lanes, present[v]), sums[r][v])
             words.store(value, c, v * words.lanes, within[v])
         c = words.add(c, c_step)
-
-
-def lines(
-    words: Words,
-    rows: int,
-    vectors: int,
-    apart: int,
-    add: bool,
-    a: Value,
-    b: Value,
-    b_step: Value,
-    count: Value,
-    start: Value,
-    starts: Value,
-    c: Value,
-    order: Value,
-    c_step: Value,
-    there: Value,
-    columns: Value,
-) -> None:
-    """C[order[r],v] = start[v] + sum_p A[r,p] B[p,v], for ``there`` rows, ``columns`` numbers of each; A lies in lines.
-
-    The first ``starts`` numbers of ``start`` are there. Whether it is added to C is known beforehand: what is not to be
-    read would be waited for.
-    """
-    sums = _sums(words, rows, vectors, (a, words.integer(words.itemsize)), (b, b_step), count, apart=apart)
-    begin = [words.load(start, v * words.lanes, _within(words, v, starts)) for v in range(vectors)]
-    for r in range(rows):
-        there_r = words.less(r, there)
-        number = words.load_index(words.builder.select(there_r, words.add(order, 8 * r), order))
-        line = words.add(c, words.times(number, c_step))
-        for v in range(vectors):
-            mask, value = words.both(_within(words, v, columns), there_r), words.plus(begin[v], sums[r][v])
-            if add:
-                value = words.plus(words.load(line, v * words.lanes, mask), value)
-            words.store(value, line, v * words.lanes, mask)
-
-
-def part(
-    words: Words,
-    rows: int,
-    vectors: int,
-    a: Value,
-    a_step: Value,
-    b: Value,
-    b_step: Value,
-    count: Value,
-    c: Value,
-    c_step: Value,
-    there: Value,
-    columns: Value,
-    add: Value,
-) -> None:
-    """As :func:`product`, for the first ``there`` rows of C."""
-    sums = _sums(words, rows, vectors, (a, a_step), (b, b_step), count)
-    for r in range(rows):
-        _write(words, sums[r], c, columns, words.less(r, there), add)
-        c = words.add(c, c_step)
-
-
-def total(
-    words: Words, vectors: int, b: Value, b_step: Value, count: Value, c: Value, columns: Value, add: Value
-) -> None:
-    """C[v] = sum_p B[p,v], for the first ``columns`` numbers of C; added to C if ``add`` is 1."""
-
-    def body(_: Value, b: Value, *sums: Value) -> list[Value]:
-        return [words.add(b, b_step), *(words.plus(words.load(b, v * words.lanes), sums[v]) for v in range(vectors))]
-
-    sums = words.repeat(count, [b, *[words.zero] * vectors], body)[1:]
-    _write(words, sums, c, columns, words.less(0, words.integer(1)), add)
-
-
-def _within(words: Words, v: int, columns: Value) -> Value:
-    """The lanes of vector ``v`` that are among the first ``columns``."""
-    return words.first(words.add(columns, -v * words.lanes))
-
-
-def _write(words: Words, sums: list[Value], c: Value, columns: Value, wanted: Value, add: Value) -> None:
-    """C[v] = sums[v], or added to it, where ``wanted``."""
-    for v, value in enumerate(sums):
-        mask = words.both(_within(words, v, columns), wanted)
-        before = words.load(c, v * words.lanes, words.both(mask, words.less(0, add)))
-        words.store(words.plus(before, value), c, v * words.lanes, mask)
-
-
-def cross(
-    words: Words, rows: int, vectors: int, across: bool, a: Value, a_step: Value, b: Value, b_step: Value,
-    count: Value, start: Value, start_step: Value, c: Value, order: Value, c_step: Value, columns: Value,
-) -> None:  # fmt: skip
-    """C[order[r],v] = S[order[r],v] + sum_p A[p,r] B[p,v], for the first ``columns`` numbers of each row of C.
-
-    Lines of A, ``a_step`` apart, go along the sum, or ``across`` it.
-    """
-    if across:
-        sums = _sums(words, rows, vectors, (a, a_step), (b, b_step), count)
-    else:
-        sums = _sums_of_rows(words, rows, vectors, (a, a_step), (b, b_step), count, [None] * vectors, words.integer(0))
-    within = [words.first(words.add(columns, -v * words.lanes)) for v in range(vectors)]
-    for r in range(rows):
-        number = words.load_index(order, r)
-        from_here, to_here = (words.add(x, words.times(number, step)) for x, step in ((start, start_step), (c, c_step)))
-        for v in range(vectors):
-            value = words.plus(words.load(from_here, v * words.lanes, within[v]), sums[r][v])
-            words.store(value, to_here, v * words.lanes, within[v])
 
 
 def _sums(
@@ -291,3 +162,107 @@ def _sums_of_rows(
     carried = [right[0], *starts, *[words.zero] * (rows * vectors)]
     sums = words.repeat(count, carried, body)[1 + len(starts) :]
     return [sums[r * vectors : (r + 1) * vectors] for r in range(rows)]
+
+
+def cross(
+    words: Words, rows: int, vectors: int, across: bool, a: Value, a_step: Value, b: Value, b_step: Value,
+    count: Value, start: Value, start_step: Value, c: Value, order: Value, c_step: Value, columns: Value, ahead: Value,
+) -> None:  # fmt: skip
+    """C[order[r],v] = S[order[r],v] + sum_p A[p,r] B[p,v], for the first ``columns`` numbers of each row of C.
+
+    Lines of A, ``a_step`` apart, go along the sum, or ``across`` it.
+    """
+    if across:
+        sums = _sums(words, rows, vectors, (a, a_step), (b, b_step), count)
+    else:
+        sums = _sums_of_rows(words, rows, vectors, (a, a_step), (b, b_step), count, [None] * vectors, ahead)
+    within = [words.first(words.add(columns, -v * words.lanes)) for v in range(vectors)]
+    for r in range(rows):
+        number = words.load_index(order, r)
+        from_here, to_here = (words.add(x, words.times(number, step)) for x, step in ((start, start_step), (c, c_step)))
+        for v in range(vectors):
+            value = words.plus(words.load(from_here, v * words.lanes, within[v]), sums[r][v])
+            words.store(value, to_here, v * words.lanes, within[v])
+
+
+def lines(
+    words: Words,
+    rows: int,
+    vectors: int,
+    apart: int,
+    add: bool,
+    a: Value,
+    b: Value,
+    b_step: Value,
+    count: Value,
+    start: Value,
+    starts: Value,
+    c: Value,
+    order: Value,
+    c_step: Value,
+    there: Value,
+    columns: Value,
+) -> None:
+    """C[order[r],v] = start[v] + sum_p A[r,p] B[p,v], for ``there`` rows, ``columns`` numbers of each; A lies in lines.
+
+    The first ``starts`` numbers of ``start`` are there. Whether it is added to C is known beforehand: what is not to be
+    read would be waited for.
+    """
+    sums = _sums(words, rows, vectors, (a, words.integer(words.itemsize)), (b, b_step), count, apart=apart)
+    begin = [words.load(start, v * words.lanes, _within(words, v, starts)) for v in range(vectors)]
+    for r in range(rows):
+        there_r = words.less(r, there)
+        number = words.load_index(words.builder.select(there_r, words.add(order, 8 * r), order))
+        line = words.add(c, words.times(number, c_step))
+        for v in range(vectors):
+            mask, value = words.both(_within(words, v, columns), there_r), words.plus(begin[v], sums[r][v])
+            if add:
+                value = words.plus(words.load(line, v * words.lanes, mask), value)
+            words.store(value, line, v * words.lanes, mask)
+
+
+def part(
+    words: Words,
+    rows: int,
+    vectors: int,
+    a: Value,
+    a_step: Value,
+    b: Value,
+    b_step: Value,
+    count: Value,
+    c: Value,
+    c_step: Value,
+    there: Value,
+    columns: Value,
+    add: Value,
+) -> None:
+    """As :func:`product`, for the first ``there`` rows of C."""
+    sums = _sums(words, rows, vectors, (a, a_step), (b, b_step), count)
+    for r in range(rows):
+        _write(words, sums[r], c, columns, words.less(r, there), add)
+        c = words.add(c, c_step)
+
+
+def total(
+    words: Words, vectors: int, b: Value, b_step: Value, count: Value, c: Value, columns: Value, add: Value
+) -> None:
+    """C[v] = sum_p B[p,v], for the first ``columns`` numbers of C; added to C if ``add`` is 1."""
+
+    def body(_: Value, b: Value, *sums: Value) -> list[Value]:
+        return [words.add(b, b_step), *(words.plus(words.load(b, v * words.lanes), sums[v]) for v in range(vectors))]
+
+    sums = words.repeat(count, [b, *[words.zero] * vectors], body)[1:]
+    _write(words, sums, c, columns, words.less(0, words.integer(1)), add)
+
+
+def _within(words: Words, v: int, columns: Value) -> Value:
+    """The lanes of vector ``v`` that are among the first ``columns``."""
+    return words.first(words.add(columns, -v * words.lanes))
+
+
+def _write(words: Words, sums: list[Value], c: Value, columns: Value, wanted: Value, add: Value) -> None:
+    """C[v] = sums[v], or added to it, where ``wanted``."""
+    for v, value in enumerate(sums):
+        mask = words.both(_within(words, v, columns), wanted)
+        before = words.load(c, v * words.lanes, words.both(mask, words.less(0, add)))
+        words.store(words.plus(before, value), c, v * words.lanes, mask)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import moves
-from .machine import call, compiler
-from .panels import SPARE_BYTES, aligned, even, up, where
+from .machine import aligned, call, compiler, where
+from .panels import SPARE_BYTES, even, up
 
 BLOCK = 256  # of the sum over i, or j: a panel of the weight stays in the first cache
 ROW_BYTES = 1 << 19  # rows of a task, in the second-level cache while panel after panel of the weight passes
@@ -30,16 +30,14 @@ class Cut(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Where the micro-kernels are; each for all columns, and for those at the end."""
+    """Where the micro-kernels are: tiles for whole panels of columns, and for the columns at the end."""
 
     clear: int
     settle: int
     pack: int
     gather: int
-    whole_tall: int
-    whole_last: int
-    end_tall: int
-    end_last: int
+    whole: int
+    end: int
 
 
 @lru_cache(maxsize=256)
@@ -58,12 +56,17 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def code_of(emit: Any, cut: Cut, dtype: Any) -> Code:
-    """Compile what a cut needs: ``emit`` writes the tiles."""
-    compiled, vectors = compiler(dtype), cut.width // cut.lanes
-    shapes = [(rows, vectors, masked) for masked in (False, True) for rows in (cut.tall, cut.last)]
-    packs = (compiled(moves.pack, cut.width), compiled(moves.gather, vectors))
-    return Code(*[compiled(moves.clear, 1), compiled(moves.settle), *packs, *(compiled(emit, *s) for s in shapes)])
+def code_of(emit: Any, transposed: bool, tall: int, last: int, width: int, dtype: Any) -> Code:
+    """Compile the tiles that ``emit`` writes, and what they need."""
+    compiled = compiler(dtype)
+    vectors = width // compiled.lanes
+    return Code(
+        compiled(moves.clear, 1),
+        compiled(moves.settle),
+        compiled(moves.pack, width),
+        compiled(moves.gather, vectors) if transposed else 0,
+        *(compiled(emit, tall, last, vectors, masked) for masked in (False, True)),
+    )
 
 
 @loops
@@ -76,46 +79,20 @@ def weigh(cut, code, parts, x1, x2, weight, bias, out, piece, start, stop):
     call(code.clear, 1, zero)
     for part in range(start, stop):
         first, rows = parts[part, 2], parts[part, 3]
+        talls, lasts = rows // cut.tall, 1 if rows % cut.tall else 0
         for k in range(parts[part, 4], parts[part, 4] + parts[part, 5]):
             call(code.clear, rows, totals)
             for i in range(0, in1, cut.sums):
                 for j in range(0, in2, cut.width):
-                    w = where(weight[0, k]) + (i * in2 + j) * size
-                    count, step = min(cut.sums, in1 - i), in2 * size
+                    w, count = where(weight) + ((k * in1 + i) * in2 + j) * size, min(cut.sums, in1 - i)
+                    step, ahead = in2 * size, cut.width * size
                     if cut.packed:
                         call(code.pack, w, step, count, in2 - j, panel)
-                        w, step = panel, cut.width * size
-                    left = where(x1) + first * x1.strides[0] + i * size
-                    right = where(x2) + first * x2.strides[0] + j * size
-                    _weigh(
-                        cut,
-                        code,
-                        rows,
-                        left,
-                        x1.strides[0],
-                        w,
-                        step,
-                        count,
-                        in2 - j,
-                        right,
-                        x2.strides[0],
-                        totals,
-                        size,
-                    )
-            begin = where(bias) + k * size if bias.size else zero
-            target = where(out) + first * out.strides[0] + k * out.strides[1]
-            call(code.settle, totals, rows, begin, 0, target, out.strides[0])
-
-
-@loops
-def _weigh(cut, code, rows, left, left_row, w, step, count, columns, right, right_row, totals, size):
-    """The part of a panel of the weight in the totals of all rows, tile by tile."""
-    tall = code.whole_tall if columns >= cut.width else code.end_tall
-    last = code.whole_last if columns >= cut.width else code.end_last
-    ahead = 0 if cut.packed else cut.width * size
-    for b in range(0, rows, cut.tall):
-        weigh = tall if rows - b >= cut.tall else last
-        call(weigh, left, left_row, w, step, count, ahead, columns, right, right_row, totals)
-        left += cut.tall * left_row
-        right += cut.tall * right_row
-        totals += cut.tall * cut.lanes * size
+                        w, step, ahead = panel, cut.width * size, 0
+                    left, right = where(x1) + (first * in1 + i) * size, where(x2) + (first * in2 + j) * size
+                    call(
+                        code.whole if in2 - j >= cut.width else code.end, talls, lasts, left, in1 * size, w, step,
+                        count, ahead, in2 - j, right, in2 * size, totals,
+                    )  # fmt: skip
+            y = where(out) + first * out.strides[0] + k * out.strides[1]
+            call(code.settle, totals, rows, where(bias) + k * size if bias.size else zero, 0, y, out.strides[0])

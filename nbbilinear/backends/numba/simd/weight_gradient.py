@@ -7,15 +7,13 @@ tile of sums for every few numbers of the other, the third factor.
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ....problem import Problem
 from .. import parallel
 from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
-from . import moves, tiles
-from .machine import call, compiler
-from .panels import SPARE_BYTES, aligned, even, task_flop, up, where
+from . import lines, moves
+from .machine import aligned, call, compiler, where
+from .panels import SPARE_BYTES, even, task_flop, up
 from .tasks import counting, of_rows
 
 Array = Any
@@ -38,12 +36,10 @@ class Cut(NamedTuple):
 class Code(NamedTuple):
     """Where the micro-kernels of dW are."""
 
-    pick_panel: int
-    pick_tall: int
-    pick_low: int
+    pick: int
+    pick_tiles: int
     scale: int
-    product_tall: int
-    product_low: int
+    product: int
 
 
 @lru_cache(maxsize=256)
@@ -65,9 +61,12 @@ def code_of(tall: int, width: int, dtype: Any) -> Code:
     """Compile what a cut needs."""
     compiled = compiler(dtype)
     vectors = width // compiled.lanes
-    picks = (compiled(moves.pick, columns) for columns in (width, tall, max(1, tall - 1)))
-    products = (compiled(tiles.product, sums, vectors) for sums in (tall, max(1, tall - 1)))
-    return Code(*[*picks, compiled(moves.scale, vectors), *products])
+    return Code(
+        compiled(moves.pick, width),
+        compiled(moves.pick_tiles, tall),
+        compiled(moves.scale, vectors),
+        compiled(lines.product, tall, vectors),
+    )
 
 
 def fill(
@@ -123,54 +122,27 @@ def weight_gradient(
     size, in2 = x2.itemsize, x2.shape[1]
     k_step, i_step = dweight.strides[1], dweight.strides[2]
     third_step, factor_step = (i_step, k_step) if by_x1 else (k_step, i_step)
-    panel_bytes = cut.rows * cut.width * size
+    f_row, f_column, panel_bytes = factor.strides[0], factor.strides[1], cut.rows * cut.width * size
     for part in range(start, stop):
         place, first, rows, begin, some = parts[part, 1], parts[part, 2], parts[part, 3], parts[part, 4], parts[part, 5]
         f, fs, t, ts = begin, some, 0, third.shape[1]
         if factor.shape[1] == 1:
             f, fs, t, ts = 0, 1, begin, some
-        z = aligned(piece)
+        lows = -ts % cut.tall
+        talls, z = -(-ts // cut.tall) - lows, aligned(piece)
         panels = z + panel_bytes
         packed = panels + -(-in2 // cut.width) * panel_bytes
-        c = where(dweight[parts[part, 0]]) + f * factor_step + t * third_step
+        c = where(dweight) + parts[part, 0] * dweight.strides[0] + f * factor_step + t * third_step
         for b in range(0, rows, cut.rows):
-            count = min(cut.rows, rows - b)
+            count, add = min(cut.rows, rows - b), 1 if accumulate or b > 0 else 0
             here, numbers = (0, where(order) + 8 * (place + b)) if selected else (first + b, where(order))
-            _pick(cut, code, x2, third, here, numbers, count, t, ts, panels, packed)
-            f_at = where(factor) + here * factor.strides[0] + f * factor.strides[1]
+            source = where(third) + here * third.strides[0] + t * size
+            call(code.pick_tiles, source, numbers, third.strides[0], count, talls, lows, packed)
+            for j in range(0, in2, cut.width):
+                source, panel = where(x2) + (here * in2 + j) * size, panels + j // cut.width * panel_bytes
+                call(code.pick, source, numbers, in2 * size, count, in2 - j, panel)
             for q in range(fs):  # outside, since a row of W over all j is one stretch of memory
                 for j in range(0, in2, cut.width):
                     panel, c_q = panels + j // cut.width * panel_bytes, c + q * factor_step + j * size
-                    call(code.scale, f_at + q * factor.strides[1], numbers, factor.strides[0], panel, count, z)
-                    _products(cut, code, packed, ts, z, count, c_q, third_step, in2 - j, accumulate or b > 0, size)
-
-
-@loops
-def _pick(cut, code, x2, third, here, numbers, count, t, ts, panels, packed):
-    """Panels of x2 and tiles of ``ts`` numbers of the third factor, of a block of rows."""
-    size, in2 = x2.itemsize, x2.shape[1]
-    source, step = where(x2) + here * x2.strides[0], x2.strides[0]
-    for j in range(0, in2, cut.width):
-        call(code.pick_panel, source + j * size, numbers, step, count, in2 - j, panels)
-        panels += cut.rows * cut.width * size
-    source, step = where(third) + here * third.strides[0] + t * size, third.strides[0]
-    many = -(-ts // cut.tall)
-    low = cut.tall * many - ts
-    for tile in range(many):
-        some = cut.tall if tile < many - low else cut.tall - 1
-        call(code.pick_tall if some == cut.tall else code.pick_low, source, numbers, step, count, some, packed)
-        source += some * size
-        packed += some * count * size
-
-
-@loops
-def _products(cut, code, packed, thirds, z, count, c, c_step, columns, add, size):
-    """The numbers of one z and all thirds, tile by tile."""
-    many = -(-thirds // cut.tall)
-    low = cut.tall * many - thirds
-    for t in range(many):
-        some = cut.tall if t < many - low else cut.tall - 1
-        product = code.product_tall if some == cut.tall else code.product_low
-        call(product, packed, some * size, z, cut.width * size, count, c, c_step, columns, np.int64(add))
-        packed += some * count * size
-        c += some * c_step
+                    call(code.scale, where(factor) + here * f_row + (f + q) * f_column, numbers, f_row, panel, count, z)
+                    call(code.product, packed, talls, lows, z, count, c_q, third_step, in2 - j, add)

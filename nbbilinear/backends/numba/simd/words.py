@@ -139,6 +139,10 @@ class Words:
         """An integer product."""
         return self.builder.mul(a, b if isinstance(b, ir.Value) else I64(b))
 
+    def least(self, a: Value, b: Value) -> Value:
+        """The smaller integer."""
+        return self.builder.select(self.less(a, b), a, b)
+
     def less(self, a: Value | int, b: Value) -> Value:
         """Whether the integer a is below b."""
         return self.builder.icmp_signed("<", a if isinstance(a, ir.Value) else I64(a), b)
