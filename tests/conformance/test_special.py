@@ -86,6 +86,7 @@ def test_scaling_by_powers_of_two_and_signs_are_exact(kernel):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_one_hot_rows_read_the_weight(kernel):
     weight = np.random.default_rng(4).normal(size=(3, 4, 6))
-    i, j = np.divmod(np.arange(24), 6)
-    y = nbl.bilinear(np.eye(4)[i], np.eye(6)[j], weight, backend=kernel)
-    np.testing.assert_array_equal(y, weight[:, i, j].T)
+    for first in range(0, 24, 8):  # some kernels are for few rows
+        i, j = np.divmod(np.arange(first, first + 8), 6)
+        y = nbl.bilinear(np.eye(4)[i], np.eye(6)[j], weight, backend=kernel)
+        np.testing.assert_array_equal(y, weight[:, i, j].T)

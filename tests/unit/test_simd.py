@@ -22,7 +22,14 @@ MACHINES = {
     "256 bits, 16 registers": machine.Machine(32, 12),
     "128 bits, 32 registers": machine.Machine(16, 28),
 }
-SMALL = {"BLOCK": 6, "PANEL_BYTES": 4000, "HEAVY_BYTES": 4000, "WEIGHT_BYTES": 500, "SHARED_FLOP": 3000, "ROW_BYTES": 800}
+SMALL = {
+    "BLOCK": 6,
+    "PANEL_BYTES": 4000,
+    "HEAVY_BYTES": 4000,
+    "WEIGHT_BYTES": 500,
+    "SHARED_FLOP": 3000,
+    "ROW_BYTES": 800,
+}
 GUARD = 512
 SIZES = [(1, 1, 1, 1), (7, 13, 11, 5), (14, 17, 35, 3), (70, 19, 33, 8), (131, 8, 8, 41)]  # rows, in1, in2, out
 ROWS = [kernel.name for kernel in simd.KERNELS if kernel.structure == "rows"]
@@ -35,6 +42,14 @@ def forget():
         for one in vars(module).values():
             if hasattr(one, "cache_clear") and one is not machine.host:
                 one.cache_clear()
+
+
+def cut_small(monkeypatch, modules=MODULES):
+    """Blocks, panels and tasks of a few rows."""
+    for module in modules:
+        for name, value in SMALL.items():
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
 
 
 def guarded(lent):
@@ -56,10 +71,7 @@ def kind(request, monkeypatch):
     lent = []
     monkeypatch.setattr(Choice, "scratch", guarded(lent))
     monkeypatch.setattr(machine, "host", lambda: MACHINES[request.param])
-    for module in MODULES:
-        for name, value in SMALL.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, value)
+    cut_small(monkeypatch)
     forget()
     yield request.param
     forget()
@@ -77,6 +89,10 @@ def whole_numbers(rng, *shape, dtype):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.usefixtures("kind")
 def test_exact_on_whole_numbers(kernel, dtype, threads):
+    check_whole_numbers(kernel, dtype, threads)
+
+
+def check_whole_numbers(kernel, dtype, threads):
     """Sums of small whole numbers are exact in any order: every bit must be right."""
     rng, done = np.random.default_rng(0), 0
     for rows, in1, in2, out in SIZES:
@@ -110,6 +126,10 @@ def test_exact_on_whole_numbers(kernel, dtype, threads):
 @pytest.mark.parametrize("kernel", ROWS)
 @pytest.mark.usefixtures("kind")
 def test_chosen_weights_in_strides(kernel):
+    check_chosen_weights(kernel)
+
+
+def check_chosen_weights(kernel):
     """A weight for every row, some weights unused, y and its gradient in Fortran order."""
     rng = np.random.default_rng(1)
     x1, x2, weight = (whole_numbers(rng, *s, dtype="f4") for s in ((90, 9), (90, 12), (7, 20, 9, 12)))

@@ -1,6 +1,6 @@
 """Gradients of x1 and x2: dx2[j] += g t[j] with t[j] = sum_i x1[i] W[i,j] in registers; for dx1, W is transposed.
 
-Lanes are columns of W, rows stay where they lie. Two products, where `spread` needs one for both: less up to two outputs.
+Lanes are columns of W, rows stay where they lie. Two products, where `spread` has one: less for one or two outputs.
 """
 
 from ..compiling import loops

@@ -24,7 +24,7 @@ def backward(
     dx1: Array | None, dx2: Array | None, dweight: Array | None, dbias: Array | None,
     workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
-    """dx1[b,i] = sum_j u[b,i,j] x2[b,j] and dx2[b,j] = sum_i u[b,i,j] x1[b,i], with u[b,i,j] = sum_k g[b,k] W[k,i,j]."""
+    """dx1[b,i] = sum_j u x2[b,j] and dx2[b,j] = sum_i u x1[b,i], with u[b,i,j] = sum_k g[b,k] W[k,i,j]."""
     if dx1 is not None or dx2 is not None:
         cut = share.cut_of(*x1.shape, x1.dtype)
         code = share.code_of(len(x1), cut.width // cut.lanes, x1.dtype)

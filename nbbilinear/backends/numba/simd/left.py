@@ -70,6 +70,7 @@ def work(problem: Problem) -> Work | None:
     inputs, weight = bool({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
     passes = inputs + weight if problem.wrt else 1
     flop = passes * gemm + inputs * 5 * gemm // outputs
+    flop += weight * gemm * (up(problem.in2, lanes) - problem.in2) // problem.in2  # dW has j in its lanes
     moved = 2 * rows * (problem.in1 + problem.in2 + outputs) * itemsize + weight_bytes(problem)
     tiles_of = passes * -(-rows // (2 * lanes)) * outputs * -(-problem.in2 // 14)
     return Work(flop, passes * moved + 300 * tiles_of, 2 + groups)

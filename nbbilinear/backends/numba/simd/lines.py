@@ -15,7 +15,7 @@ FOLD = 8  # tiles whose parts of y are added apart: 1024x768x768 then rounds as 
 
 
 def gather(
-    words: Words, vectors: int, source: Value, order: Value, row: Value, column: Value, rows: Value, count: Value,
+    words: Words, vectors: int, source: Value, order: Value, row: Value, _column: Value, rows: Value, count: Value,
     panel: Value, panel_bytes: Value,
 ) -> None:  # fmt: skip
     """Fill panel after panel with ``count`` neighbouring columns of rows: see :func:`moves.gather`."""
@@ -31,7 +31,7 @@ def take(
 
 
 def scatter(
-    words: Words, vectors: int, target: Value, order: Value, row: Value, column: Value, rows: Value, count: Value,
+    words: Words, vectors: int, target: Value, order: Value, row: Value, _column: Value, rows: Value, count: Value,
     panel: Value, panel_bytes: Value,
 ) -> None:  # fmt: skip
     """Write panel after panel to ``count`` neighbouring columns of rows."""
@@ -96,7 +96,7 @@ def spread(
     words: Words, tall: int, vectors: int, packed: bool, weight: Value, k_step: Value, i_step: Value, count: Value,
     talls: Value, lows: Value, some: Value, g: Value, x1: Value, x2: Value, dx1: Value, dx2: Value,
 ) -> None:  # fmt: skip
-    """dx1[i,b] += sum_j u x2[j,b] and dx2[j,b] += sum_i u x1[i,b] for ``some`` i, with u[i,j,b] = sum_k W[k,i,j] g[k,b].
+    """dx1[i,b] += sum_j u x2[j,b] and dx2[j,b] += sum_i u x1[i,b] for ``some`` i, u[i,j,b] = sum_k W[k,i,j] g[k,b].
 
     Numbers i turn inside: the lines of a tile in x2 and dx2 stay in the first cache. Packed tiles of an i lie together.
     """
@@ -123,10 +123,10 @@ def spread(
 
 
 def product(
-    words: Words, tall: int, vectors: int, packed: Value, talls: Value, lows: Value, z: Value, count: Value,
-    c: Value, c_step: Value, columns: Value, add: Value,
+    words: Words, tall: int, last: int, vectors: int, packed: Value, talls: Value, lasts: Value, z: Value,
+    count: Value, c: Value, c_step: Value, columns: Value, add: Value,
 ) -> None:  # fmt: skip
-    """C[t,v] = sum_p A[p,t] z[p,v] for all tiles of A, which are packed; see :func:`tiles.product`."""
+    """C[t,v] = sum_p A[p,t] z[p,v] for all tiles of A, which are packed: ``lasts`` (0 or 1) of ``last`` numbers."""
 
     def body(rows: int) -> Callable[..., list[Value]]:
         def one(_: Value, packed: Value, c: Value) -> list[Value]:
@@ -136,16 +136,16 @@ def product(
 
         return one
 
-    packed, c = words.repeat(talls, [packed, c], body(tall))
-    if tall > 1:
-        words.repeat(lows, [packed, c], body(tall - 1))
+    carried = words.repeat(talls, [packed, c], body(tall))
+    words.repeat(lasts, carried, body(last))
 
 
 def weigh(
-    words: Words, tall: int, last: int, vectors: int, masked: bool, talls: Value, lasts: Value, left: Value, left_row: Value,
-    panel: Value, step: Value, count: Value, ahead: Value, columns: Value, right: Value, right_row: Value, totals: Value,
+    words: Words, tall: int, last: int, vectors: int, masked: bool, talls: Value, lasts: Value, left: Value,
+    left_row: Value, panel: Value, step: Value, count: Value, ahead: Value, columns: Value, right: Value,
+    right_row: Value, totals: Value,
 ) -> None:  # fmt: skip
-    """totals[b,:] += sum_p left[b,p] panel[p,j] right[b,j]: ``talls`` tiles of rows, and ``lasts`` (0 or 1) at the end."""
+    """totals[b,:] += sum_p left[b,p] panel[p,j] right[b,j]: ``talls`` tiles of rows, ``lasts`` (0 or 1) at the end."""
 
     def body(rows: int) -> Callable[..., list[Value]]:
         def one(_: Value, left: Value, right: Value, totals: Value) -> list[Value]:

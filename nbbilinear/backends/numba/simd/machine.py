@@ -104,8 +104,7 @@ def _engine(text: str) -> llvm.ExecutionEngine:
     return engine
 
 
-@intrinsic
-def call(typing_context, address, *operands):  # noqa: ARG001
+def _call(typing_context, address, *operands):  # noqa: ARG001
     """``call(address, ...)``: call a micro-kernel with 64-bit integers."""
     result = types.void(types.int64, types.StarArgTuple(operands))
 
@@ -118,8 +117,7 @@ def call(typing_context, address, *operands):  # noqa: ARG001
     return result, generate
 
 
-@intrinsic
-def where(typing_context, array):  # noqa: ARG001
+def _where(typing_context, array):  # noqa: ARG001
     """The address of an array, signed: Numba adds an unsigned and a signed integer as float64."""
     result = types.int64(array)
 
@@ -130,8 +128,7 @@ def where(typing_context, array):  # noqa: ARG001
     return result, generate
 
 
-@intrinsic
-def aligned(typing_context, array):  # noqa: ARG001
+def _aligned(typing_context, array):  # noqa: ARG001
     """The first address in an array that begins a cache line."""
     result = types.int64(array)
 
@@ -140,3 +137,8 @@ def aligned(typing_context, array):  # noqa: ARG001
         return builder.and_(builder.add(builder.ptrtoint(data, I64), I64(63)), I64(-64))
 
     return result, generate
+
+
+call: Any = intrinsic(_call)
+where: Any = intrinsic(_where)
+aligned: Any = intrinsic(_aligned)

@@ -77,14 +77,15 @@ def pack(words: Words, width: int, source: Value, step: Value, count: Value, col
 
 
 def pack_tiles(
-    words: Words, tall: int, source: Value, step: Value, count: Value, talls: Value, lows: Value, target: Value
-) -> None:
-    """``talls`` tiles of ``tall`` columns, then ``lows`` of one less, side by side: target[t,p,r] = source[p,(t,r)].
+    words: Words, tall: int, other: int, source: Value, step: Value, count: Value, talls: Value, others: Value,
+    target: Value,
+) -> None:  # fmt: skip
+    """``talls`` tiles of ``tall`` columns, then ``others`` of ``other``, side by side: target[t,p,r] = source[p,(t,r)].
 
     Line by line, since the lines of a weight may lie a power of two apart: tile by tile, each reading would evict the
     line that the next tile wants.
     """
-    into_tiles = _tile_filler(words, tall, count, talls, lows, target)
+    into_tiles = _tile_filler(words, (tall, other), count, (talls, others), target)
 
     def line(p: Value, source: Value) -> list[Value]:
         into_tiles(p, source)
@@ -94,11 +95,11 @@ def pack_tiles(
 
 
 def pick_tiles(
-    words: Words, tall: int, source: Value, order: Value, step: Value, count: Value, talls: Value, lows: Value,
-    target: Value,
+    words: Words, tall: int, other: int, source: Value, order: Value, step: Value, count: Value, talls: Value,
+    others: Value, target: Value,
 ) -> None:  # fmt: skip
     """As :func:`pack_tiles`, of the lines order[0], order[1], ..."""
-    into_tiles = _tile_filler(words, tall, count, talls, lows, target)
+    into_tiles = _tile_filler(words, (tall, other), count, (talls, others), target)
 
     def line(p: Value, order: Value) -> list[Value]:
         into_tiles(p, words.add(source, words.times(words.load_index(order), step)))
@@ -298,24 +299,23 @@ def _line_mover(words: Words, width: int, columns: Value) -> Callable[[Value, Va
 
 
 def _tile_filler(
-    words: Words, tall: int, count: Value, talls: Value, lows: Value, target: Value
+    words: Words, sizes: tuple[int, int], count: Value, many: tuple[Value, Value], target: Value
 ) -> Callable[[Value, Value], None]:
-    """What writes line p of a source to all tiles of ``count`` lines."""
-    sizes = (tall, max(1, tall - 1))
+    """What writes line p of a source to all tiles of ``count`` lines: some of one size, then some of another."""
     movers = [_line_mover(words, columns, words.integer(columns)) for columns in sizes]
 
     def fill(p: Value, source: Value) -> None:
         tile = words.add(target, words.times(p, sizes[0] * words.itemsize))
-        for columns, many, move in zip(sizes, (talls, lows), movers, strict=True):
+        for columns, some, move in zip(sizes, many, movers, strict=True):
 
             def one(_: Value, here: Value, tile: Value, columns: int = columns, move: Any = move) -> list[Value]:
                 move(here, tile)
                 size = columns * words.itemsize
                 return [words.add(here, size), words.add(tile, words.times(count, size))]
 
-            source, tile = words.repeat(many, [source, tile], one)
-            if columns == tall > 1:  # line p of the low tiles begins p numbers earlier
-                tile = words.minus(tile, words.times(p, words.itemsize))
+            source, tile = words.repeat(some, [source, tile], one)
+            if columns == sizes[0]:  # line p of the others begins earlier by what their lines are shorter
+                tile = words.minus(tile, words.times(p, (sizes[0] - sizes[1]) * words.itemsize))
 
     return fill
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..compiling import loops
 from . import moves, tiles
 from .machine import aligned, call, compiler, where
-from .panels import WEIGHT_BYTES, even, up
+from .panels import SPARE_BYTES, WEIGHT_BYTES, even, up
 
 Array = Any
 
@@ -57,7 +57,8 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     block = max(1, Z_BYTES // (line * dtype.itemsize * tall)) * tall
     group = min(rows, up(max(1, flop // (2 * some * in1 * in2)), block))
     block = up(min(rows, block), tall)
-    piece = block * line + lanes + line * up(some, 2 * lanes) + block * up(some, lanes) + 4 * lanes
+    piece = block * line + lanes + line * up(some, 2 * lanes) + block * up(some, lanes)
+    piece += 2 * lanes + SPARE_BYTES // dtype.itemsize
     return Cut(group, some, lanes, tall, block, some1, some2, line, some1 * some2 < in1 * in2, piece)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..compiling import loops
 from . import moves, tiles
 from .machine import aligned, call, compiler, where
-from .panels import even, up
+from .panels import SPARE_BYTES, even, up
 
 Array = Any
 
@@ -57,7 +57,7 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     some = min(outputs, up(max(1, flop // (2 * rows * in1 * in2)), 4 * lanes))
     tall = even(some, compiled.sums // vectors)
     g_line = up(some + tall, 2 * lanes) + lanes  # an odd number of cache lines: all sets of the cache are used
-    piece = block * (line + g_line) + 10 * lanes
+    piece = block * (line + g_line) + 8 * lanes + SPARE_BYTES // dtype.itemsize
     return Cut(some, lanes, vectors, tall, block, some1, some2, line, g_line, piece)
 
 
@@ -83,7 +83,9 @@ def outer_weight(
     size, in1, in2 = x1.itemsize, x1.shape[1], x2.shape[1]
     g = aligned(piece)
     z = g + (cut.rows * cut.g_line + 4 * cut.lanes) * size
-    call(code.clear, cut.piece // cut.lanes - 2, g)  # subnormal numbers past the ends of lines are slow
+    call(
+        code.clear, (cut.piece - SPARE_BYTES // size) // cut.lanes, g
+    )  # subnormal numbers past the ends of lines are slow
     for part in range(start, stop):
         w, place, rows, k, outputs = parts[part, 0], parts[part, 1], parts[part, 3], parts[part, 4], parts[part, 5]
         for i in range(0, in1, cut.in1):

@@ -57,7 +57,7 @@ def code_of(tall: int, vectors: int, packed: bool, apart: bool, dtype: Any) -> C
         compiled(lines.gather, vectors),
         compiled(lines.put if apart else lines.scatter, vectors),
         compiled(lines.begin, vectors),
-        compiled(moves.pack_tiles, tall) if packed else 0,
+        compiled(moves.pack_tiles, tall, max(1, tall - 1)) if packed else 0,
         compiled(lines.project, tall, vectors, packed),
     )
 

@@ -49,7 +49,7 @@ def code_of(rows: int, vectors: int, dtype: Any) -> Code:
 
 
 @loops
-def share(cut, code, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, start, stop):
+def share(cut, code, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, _start, _stop):
     """Dx1 and dx2 of all rows."""
     size, (rows, in1), in2 = x1.itemsize, x1.shape, x2.shape[1]
     totals = aligned(piece)

@@ -66,7 +66,7 @@ def code_of(tall: int, vectors: int, packed: bool, apart: bool, dtype: Any) -> C
         compiled(lines.take if apart else lines.gather, vectors),
         compiled(lines.scatter, vectors),
         compiled(moves.clear, vectors),
-        compiled(moves.pack_tiles, tall) if packed else 0,
+        compiled(moves.pack_tiles, tall, max(1, tall - 1)) if packed else 0,
         compiled(lines.spread, tall, vectors, packed),
     )
 

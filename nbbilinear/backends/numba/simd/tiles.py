@@ -97,7 +97,8 @@ def weigh(
     for r in range(rows):
         total = words.load(totals, r * words.lanes)
         for v in range(vectors):
-            total = words.fma(sums[r][v], words.load(right, v * words.lanes, within[v]), total)
+            more = words.fma(sums[r][v], words.load(right, v * words.lanes, within[v]), total)
+            total = words.where(within[v], more, total)
         words.store(total, totals, r * words.lanes)
         right = words.add(right, right_row)
 
@@ -131,7 +132,7 @@ def share(
         total, x1_b = words.load(totals, r * words.lanes), words.broadcast(x1)
         for v in range(vectors):
             here = v * words.lanes
-            total = words.fma(sums[r][v], words.load(x2, here, within[v]), total)
+            total = words.where(within[v], words.fma(sums[r][v], words.load(x2, here, within[v]), total), total)
             words.store(words.fma(sums[r][v], x1_b, words.load(dx2, here, within[v])), dx2, here, within[v])
         words.store(total, totals, r * words.lanes)
         x1, x2, dx2 = words.add(x1, x1_row), words.add(x2, x2_row), words.add(dx2, dx2_row)

@@ -27,7 +27,8 @@ class Cut(NamedTuple):
     rows: int  # block of the sum over rows
     factors: int  # numbers of f in a task
     thirds: int  # numbers of the third factor in a task
-    tall: int  # sums down a tile; some tiles have one less
+    tall: int  # sums down a tile
+    last: int  # sums down the last tile
     width: int  # of a panel of x2
     lanes: int
     piece: int  # elements of workspace
@@ -53,19 +54,20 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
         some = max(1, flop // per_factor) if factors > 1 else 1
     few = min(thirds, up(max(1, flop // (2 * rows * in2)), tall)) if factors == 1 else thirds
     line = up(in2, width) + width + up(few, lanes)
-    return Cut(block, some, few, tall, width, lanes, block * line + SPARE_BYTES // dtype.itemsize)
+    last = thirds - (thirds - 1) // tall * tall
+    return Cut(block, some, few, tall, last, width, lanes, block * line + SPARE_BYTES // dtype.itemsize)
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, width: int, dtype: Any) -> Code:
+def code_of(tall: int, last: int, width: int, dtype: Any) -> Code:
     """Compile what a cut needs."""
     compiled = compiler(dtype)
     vectors = width // compiled.lanes
     return Code(
         compiled(moves.pick, width),
-        compiled(moves.pick_tiles, tall),
+        compiled(moves.pick_tiles, tall, last),
         compiled(moves.scale, vectors),
-        compiled(lines.product, tall, vectors),
+        compiled(lines.product, tall, last, vectors),
     )
 
 
@@ -90,7 +92,7 @@ def fill(
     order, parts = of_rows(which, len(x1), len(x1), whole, some)
     if which is None:
         order = counting(cut.rows)
-    code = code_of(cut.tall, cut.width, x2.dtype)
+    code = code_of(cut.tall, cut.last, cut.width, x2.dtype)
     args = (cut, code, parts, order, third, factor, x2, dweight, by_x1, which is not None, accumulate)
     parallel.run(weight_gradient, args, len(parts), 1, workspace, cut.piece)
 
@@ -128,8 +130,7 @@ def weight_gradient(
         f, fs, t, ts = begin, some, 0, third.shape[1]
         if factor.shape[1] == 1:
             f, fs, t, ts = 0, 1, begin, some
-        lows = -ts % cut.tall
-        talls, z = -(-ts // cut.tall) - lows, aligned(piece)
+        talls, lasts, z = ts // cut.tall, 1 if ts % cut.tall else 0, aligned(piece)
         panels = z + panel_bytes
         packed = panels + -(-in2 // cut.width) * panel_bytes
         c = where(dweight) + parts[part, 0] * dweight.strides[0] + f * factor_step + t * third_step
@@ -137,7 +138,7 @@ def weight_gradient(
             count, add = min(cut.rows, rows - b), 1 if accumulate or b > 0 else 0
             here, numbers = (0, where(order) + 8 * (place + b)) if selected else (first + b, where(order))
             source = where(third) + here * third.strides[0] + t * size
-            call(code.pick_tiles, source, numbers, third.strides[0], count, talls, lows, packed)
+            call(code.pick_tiles, source, numbers, third.strides[0], count, talls, lasts, packed)
             for j in range(0, in2, cut.width):
                 source, panel = where(x2) + (here * in2 + j) * size, panels + j // cut.width * panel_bytes
                 call(code.pick, source, numbers, in2 * size, count, in2 - j, panel)
@@ -145,4 +146,4 @@ def weight_gradient(
                 for j in range(0, in2, cut.width):
                     panel, c_q = panels + j // cut.width * panel_bytes, c + q * factor_step + j * size
                     call(code.scale, where(factor) + here * f_row + (f + q) * f_column, numbers, f_row, panel, count, z)
-                    call(code.product, packed, talls, lows, z, count, c_q, third_step, in2 - j, add)
+                    call(code.product, packed, talls, lasts, z, count, c_q, third_step, in2 - j, add)

@@ -106,6 +106,10 @@ class Words:
         """The mask where one bit also holds."""
         return self.builder.and_(mask, self.splat(condition, self._mask))
 
+    def where(self, mask: Value, a: Value, b: Value) -> Value:
+        """The lanes of a within the mask, and those of b outside: there, zero times infinity may have made a NaN."""
+        return a if mask is None else self.builder.select(mask, a, b)
+
     def total(self, value: Value) -> Value:
         """The sum of the lanes, halves added until one is left."""
         half = self.lanes // 2

@@ -1,0 +1,77 @@
+"""The tests of the vector kernels tested: micro-kernels and drivers, broken on purpose, make them fail.
+
+No bug here writes outside its memory: that would end the tests instead of failing them.
+"""
+
+import importlib
+import inspect
+import types
+
+import pytest
+from unit import test_simd
+
+import nbbilinear as nbl
+
+PLACE = "nbbilinear.backends.numba.simd."
+LINES = [  # module, what stands there, what is put in its place, the kernel that uses it
+    ("tiles", "chains[r % 2] = words.fma(sums[r][v]", "chains[r % 2] = words.fma(sums[0][v]", "left"),
+    ("tiles", "dx1_i = words.fma(sums[r][v], words.load(x2, j), dx1_i)", "dx1_i = words.fma(sums[r][v], x1_i, dx1_i)", "left"),
+    ("tiles", "words.fma(sums[r][v], x1_i, words.load(dx2, j))", "words.multiply(sums[r][v], x1_i)", "left"),
+    ("tiles", "value = words.plus(words.load(c, v * words.lanes, present[v]), sums[r][v])", "value = sums[r][v]", "left"),
+    ("tiles", "more = words.fma(sums[r][v], words.load(right, v * words.lanes, within[v]), total)", "more = words.plus(sums[r][v], total)", "columns"),
+    ("tiles", "words.fma(factor, sums[r][v], words.load(target, here, within[v]))", "words.multiply(factor, sums[r][v])", "columns"),
+    ("tiles", "words.fma(sums[r][v], x1_b, words.load(dx2, here, within[v]))", "words.multiply(sums[r][v], x1_b)", "few"),
+    ("tiles", "words.broadcast(words.add(pointers[r // 3], offsets[r % 3]))", "words.broadcast(words.add(pointers[r // 3], offsets[0]))", "columns"),
+    ("lines", "words.repeat(lows, [weight, x2], group(tall - 1, lows), step=FOLD)", "pass", "left"),
+    ("lines", "words.repeat(lasts, carried, body(last))", "pass", "columns"),
+    ("moves", "turned[row], turned[row + size] = words.shuffle(a, b, upper), words.shuffle(a, b, lower)", "turned[row], turned[row + size] = a, b", "left"),
+    ("moves", "words.plus(words.load_number(start), words.total(words.load(totals)))", "words.total(words.load(totals))", "columns"),
+    ("moves", "words.multiply(factor, words.load(panel, v))", "words.load(panel, v)", "left"),
+    ("words", "order = [lane ^ half for lane in range(self.lanes)]", "order = [lane for lane in range(self.lanes)]", "columns"),
+    ("project", "bias_k = where(bias) + (w * weight.shape[1] + k) * size if bias.size else 0", "bias_k = 0", "left"),
+    ("project", "weight_k = where(weight) + (w * weight.shape[1] + k) * matrix", "weight_k = where(weight) + k * matrix", "left"),
+    ("spread", "        if accumulate and dx2.size:\n", "        if False:\n", "left"),
+    ("spread", "for k in range(0, outputs, cut.outputs):", "for k in range(0, min(outputs, cut.outputs), cut.outputs):", "left"),
+    ("weight_gradient", "1 if accumulate or b > 0 else 0", "1 if accumulate else 0", "left"),
+    ("weight_gradient", "for b in range(0, rows, cut.rows):", "for b in range(0, min(rows, cut.rows), cut.rows):", "left"),
+    ("accumulate", "if dx1.size and not add:", "if dx1.size:", "columns"),
+]  # fmt: skip
+
+
+def check(kernel):
+    test_simd.check_whole_numbers(kernel, "float32", 1)
+    test_simd.check_chosen_weights(kernel)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    test_simd.cut_small(monkeypatch)
+    test_simd.forget()
+    yield
+    monkeypatch.undo()
+    test_simd.forget()
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("module", "line", "instead", "kernel"), LINES, ids=lambda v: v.strip()[:48])
+def test_a_changed_line_is_caught(monkeypatch, module, line, instead, kernel):
+    whole = importlib.import_module(PLACE + module)
+    source = inspect.getsource(whole)
+    assert line in source, "the kernel has changed: change the bug with it"
+    broken = types.ModuleType(whole.__name__)
+    broken.__package__ = whole.__name__.rpartition(".")[0]
+    exec(compile(source.replace(line, instead), module, "exec"), broken.__dict__)
+    test_simd.cut_small(monkeypatch, [broken])
+    for name, one in vars(broken).items():
+        if getattr(one, "__module__", None) == whole.__name__ and callable(one):
+            for other in test_simd.MODULES:
+                if getattr(other, name, None) is getattr(whole, name):
+                    monkeypatch.setattr(other, name, one)
+    with pytest.raises((AssertionError, nbl.BilinearError)):
+        check(f"numba/simd.{kernel}")
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("kernel", ["left", "columns", "few"])
+def test_the_checks_pass_without_a_bug(kernel):
+    check(f"numba/simd.{kernel}")
