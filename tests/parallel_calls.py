@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 import nbbilinear as nbl
-from nbbilinear import backends
 from nbbilinear.errors import BackendError
+
+import cases
 
 PLAIN_PYTHON = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 # Half a millisecond and more at 1e11 flop per second: several chunks for a fast kernel too. As plain Python, a second.
@@ -27,7 +28,7 @@ STRUCTURES = (
 
 def kernels():
     """The numba backend as a whole, and every kernel of it by name."""
-    return tuple(dict.fromkeys(["numba", *(kernel.name for kernel in backends.backend("numba").kernels)]))
+    return ("numba", *(kernel for kernel in cases.kernels() if kernel.startswith("numba/")))
 
 
 def operands(shapes):

@@ -31,7 +31,12 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("backends.numba.simd.lines",),
     ("backends.numba.simd.project", "backends.numba.simd.spread", "backends.numba.simd.weight_gradient"),
     ("backends.numba.simd.weigh", "backends.numba.simd.accumulate", "backends.numba.simd.share"),
-    ("backends.numba.simd.left", "backends.numba.simd.columns", "backends.numba.simd.outer_*", "backends.numba.simd.matrix"),
+    (
+        "backends.numba.simd.left",
+        "backends.numba.simd.columns",
+        "backends.numba.simd.outer_*",
+        "backends.numba.simd.matrix",
+    ),
     ("backends.numba.simd.*",),
     ("backends.numba.simd",),
     ("backends.numpy", "backends.numba"),

@@ -14,7 +14,7 @@ def test_all_pairs_cost_two_matrix_products():
     forward = nbl.plan(*shapes, backend="numpy/gemm")
     assert forward.flop == small + large
     assert nbl.plan(*shapes, backward=True, backend="numpy/gemm").flop == 3 * small + 2 * large
-    assert nbl.plan(*shapes).chosen.kernel.name == "numpy/gemm.project"
+    assert nbl.plan(*shapes).chosen.kernel.structure == "pairs"
     assert forward.workspace_bytes <= 4 << 20
 
 
@@ -65,7 +65,7 @@ def test_slices_are_counted_in_cost_and_flop():
 @pytest.mark.parametrize("backward", [False, True])
 def test_workspace_is_bounded_whatever_the_sizes(backward):
     for shapes in [((10**6, 32), (10**6, 32), (32, 32, 32)), ((10**4, 1, 64), (1, 10**4, 64), (64, 64, 64))]:
-        assert nbl.plan(*shapes, backward=backward).workspace_bytes <= 4 << 20
+        assert nbl.plan(*shapes, backward=backward).workspace_bytes <= 8 << 20
 
 
 def test_printed_plan_says_what_and_why():
@@ -101,9 +101,12 @@ def test_axes_of_size_one_belong_to_nobody():
 
 def test_auto_goes_back_to_the_cheapest():
     shapes = (1000, 64), (1000, 64), (64, 64, 64)
-    with nbl.config(backend="numba"), nbl.config(backend="auto"):
-        assert nbl.plan(*shapes).chosen.backend.name == "numpy"
-    assert nbl.plan(*shapes, backend="auto").chosen.backend.name == "numpy"
+    cheapest = nbl.plan(*shapes).chosen.label
+    with nbl.config(backend="numpy/einsum"):
+        assert nbl.plan(*shapes).chosen.label != cheapest
+        assert nbl.plan(*shapes, backend="auto").chosen.label == cheapest
+        with nbl.config(backend="auto"):
+            assert nbl.plan(*shapes).chosen.label == cheapest
 
 
 def test_a_plan_can_be_sent_to_another_process():

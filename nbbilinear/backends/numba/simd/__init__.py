@@ -1,14 +1,14 @@
 """Micro-kernels of vector instructions, written in LLVM's language, and the loops of Numba that call them."""
 
 from ...contract import KernelSet, Speed
-from . import columns, few, left, outer, pairs
+from . import columns, left, outer, pairs
 from .machine import host
 
 # A third of the sums' peak is lost at small sizes, which `work` counts as bytes and calls.
 _SPEED = Speed({"f4": 1.5e11, "f8": 7.5e10, "": 1.0}, bytes_per_second=3e10, seconds_per_call=3e-6)
 # Large products that go through memory, which `work` does not count.
 _PAIRS_SPEED = _SPEED._replace(flop_per_second={"f4": 1.3e11, "f8": 6.5e10, "": 1.0})
-_ROWS = {"left": left, "columns": columns, "few": few, "outer": outer}  # name -> module; only rows of one shape
+_ROWS = {"left": left, "columns": columns, "outer": outer}
 
 KERNELS = () if host() is None else (
     *(

@@ -1,6 +1,11 @@
-"""Rows, lanes are columns of W: x1 W in registers, then x2; for few outputs. Nothing but the weight is rearranged."""
+"""Rows, lanes are columns of W: x1 W in registers, then x2; for few outputs, and for few rows. Rows stay where they lie.
+
+For few rows, backward is g W in registers, then both x1 and x2: the weight is read once.
+"""
 
 from typing import Any
+
+import numpy as np
 
 from ....problem import Problem
 from ...contract import Work
@@ -8,7 +13,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import accumulate as gradients
-from . import lines, weigh, weight_gradient
+from . import lines, share, weigh, weight_gradient
 from .machine import compiler
 from .panels import task_flop, up
 from .tasks import counting, of_rows
@@ -35,29 +40,68 @@ def backward(
 ) -> None:  # fmt: skip
     """dx2[b,j] = sum_k g[b,k] t[b,k,j], and dx1 the same with the weight transposed."""
     if dx1 is not None or dx2 is not None:
-        cut = weigh.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
-        _, parts = of_rows(which, len(x1), cut.rows, 1, 1)
-        wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
-        code = weigh.code_of(lines.accumulate, True, cut.tall, cut.last, cut.width, x1.dtype)
-        args = (cut, code, parts, counting(cut.width), grad_output, x1, x2, weight, *wanted, accumulate)
-        parallel.run(gradients.accumulate, args, len(parts), 1, workspace, cut.piece)
+        inputs = _few if _are_few(len(x1), weight.shape[1], x1.dtype) else _many
+        inputs(grad_output, x1, x2, weight, dx1, dx2, workspace, accumulate)
     weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)
 
 
+def _many(
+    grad_output: Array, x1: Array, x2: Array, weight: Array, dx1: Array | None, dx2: Array | None,
+    workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    """Two products, one for each gradient."""
+    cut = weigh.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    _, parts = of_rows(None, len(x1), cut.rows, 1, 1)
+    wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
+    code = weigh.code_of(lines.accumulate, True, cut.tall, cut.last, cut.width, x1.dtype)
+    args = (cut, code, parts, counting(cut.width), grad_output, x1, x2, weight, *wanted, accumulate)
+    parallel.run(gradients.accumulate, args, len(parts), 1, workspace, cut.piece)
+
+
+def _few(
+    grad_output: Array, x1: Array, x2: Array, weight: Array, dx1: Array | None, dx2: Array | None,
+    workspace: Array, accumulate: bool,
+) -> None:  # fmt: skip
+    """One product for both gradients, at the speed of reading the weight."""
+    cut = share.cut_of(*x1.shape, x1.dtype)
+    code = share.code_of(len(x1), cut.width // cut.lanes, x1.dtype)
+    g, unwanted1, unwanted2 = _lent(workspace[cut.piece :], grad_output.shape, x1.shape, x2.shape)
+    np.copyto(g, grad_output)  # its columns may lie apart
+    wanted = (unwanted1 if dx1 is None else dx1, unwanted2 if dx2 is None else dx2)
+    args = (cut, code, g, x1, x2, weight, *wanted, accumulate)
+    parallel.run(share.share, args, 1, 1, workspace[: cut.piece], cut.piece)
+
+
+def _are_few(rows: int, outputs: int, dtype: Any) -> bool:
+    """Whether one tile has all rows, and sums over k are worth making; two outputs measured equal."""
+    return rows <= share.most_rows(dtype) and outputs > 2
+
+
+def _lent(memory: Array, *shapes: tuple[int, ...]) -> list[Array]:
+    """Arrays of these shapes, one after the other in flat memory."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    return [memory[end - int(np.prod(shape)) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
+
+
 def workspace(problem: Problem) -> int:
-    """Elements for every thread that may take part."""
-    sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
-    rows = weigh.cut_of(*sizes, problem.dtype, task_flop()).piece
-    return parallel.participants() * max(rows, weight_gradient.most(problem))
+    """Elements for every thread that may take part; for few rows also what stands in for an unwanted gradient."""
+    rows, sizes = problem.shared, (problem.out_features, problem.in1, problem.in2)
+    most = max(weigh.cut_of(rows, *sizes, problem.dtype, task_flop()).piece, weight_gradient.most(problem))
+    few = 0
+    if problem.wrt and _are_few(rows, problem.out_features, problem.dtype):
+        few = share.cut_of(rows, problem.in1, problem.dtype).piece + rows * sum(sizes)
+    return max(few, parallel.participants() * most)
 
 
 def work(problem: Problem) -> Work | None:
-    """One GEMM-equivalent forward; backward one for each gradient. Lanes are added up for every row and output."""
+    """One GEMM-equivalent forward; backward one for each gradient, or for few rows one for both inputs."""
     if problem.dtype not in VECTORS_OF or problem.selected:
         return None
-    itemsize, outputs = problem.dtype.itemsize, problem.out_features
+    rows, outputs, itemsize = problem.shared, problem.out_features, problem.dtype.itemsize
     passes = len({"x1", "x2", "weight"} & set(problem.wrt)) if problem.wrt else 1
-    gemm = 2 * problem.shared * outputs * problem.in1 * up(problem.in2, compiler(problem.dtype).lanes)
-    moved = problem.shared * (problem.in1 + problem.in2) * itemsize + weight_bytes(problem)
-    totals = 0 if problem.wrt else 128 * problem.shared * outputs
+    if {"x1", "x2"} <= set(problem.wrt) and _are_few(rows, outputs, problem.dtype):
+        passes -= 1
+    gemm = 2 * rows * outputs * problem.in1 * up(problem.in2, compiler(problem.dtype).lanes)
+    moved = rows * (problem.in1 + problem.in2) * itemsize + weight_bytes(problem)
+    totals = 0 if problem.wrt else 128 * rows * outputs  # lanes are added up for every row and output
     return Work(passes * gemm, passes * moved + totals, 3)
