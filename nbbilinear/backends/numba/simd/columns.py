@@ -1,4 +1,4 @@
-"""Rows, lanes are columns of W: x1 W in registers, then x2; for few outputs, and for few rows. Rows stay where they lie.
+"""Rows, lanes are columns of W: x1 W in registers, then x2, with rows where they lie; for few outputs or few rows.
 
 For few rows, backward is g W in registers, then both x1 and x2: the weight is read once.
 """

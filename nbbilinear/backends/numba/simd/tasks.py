@@ -1,7 +1,7 @@
 """Tasks: parts of a product that own what they write, so that any thread may do any of them.
 
 A row of the table is ``(weight, place, first, rows, first output, outputs)``: ``rows`` rows from number ``place`` of
-the order on, their numbers counted from ``first``. Parts depend on the sizes alone, never on the number of threads.
+the order on, their numbers counted from ``first``. No sum is ever split between parts: bits do not depend on them.
 """
 
 from functools import lru_cache
