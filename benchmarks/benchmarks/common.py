@@ -60,6 +60,8 @@ SIZES = {
     "index": {
         "one": {"b": 1, "i": 1, "j": 1, "r": 1},
         "50 relations": {"b": 4096, "i": 100, "j": 100, "r": 50},
+        "237 relations": {"b": 1024, "i": 200, "j": 200, "r": 237},
+        "11 relations": {"b": 128, "i": 50, "j": 50, "r": 11},
     },
     "one against all": {
         "one": {"b": 1, "m": 1, "i": 1, "j": 1, "r": 1},
@@ -71,6 +73,7 @@ SIZES = {
         "one": {"b": 1, "i": 1, "k": 1},
         "512x64x64": {"b": 512, "i": 64, "k": 64},
         "4096x256x1": {"b": 4096, "i": 256, "k": 1},
+        "256x50x10": {"b": 256, "i": 50, "k": 10},
     },
 }
 LARGE = tuple(name for name, size in ROWS.items() if prod(size.values()) > 2e9)  # float32 only
@@ -131,6 +134,15 @@ def draw(product):
         else:
             arrays[name] = rng.standard_normal(product.shape(name), np.dtype(product.dtype))
     return {"grad_output" if name == "y" else name: array for name, array in arrays.items()}
+
+
+def squeezed(structure, operands):
+    """The operands without their axes of size one, which stand for broadcasting."""
+    axes = STRUCTURES[structure] | {"grad_output": STRUCTURES[structure]["y"]}
+    return {
+        name: array[tuple(0 if letter == "1" else slice(None) for letter in axes[name])]
+        for name, array in operands.items()
+    }
 
 
 def case(product, backend=None):
