@@ -18,6 +18,7 @@ class Contender(NamedTuple):
     """``prepare(structure, operands)`` returns forward, and forward with backward.
 
     ``backward``: about how many times a forward both take. ``same``: it is what the library chooses anyway.
+    ``compiles``: a first call may, since other sizes take other kernels.
     """
 
     name: str
@@ -25,18 +26,19 @@ class Contender(NamedTuple):
     prepare: object
     backward: float = 10
     same: bool = False
+    compiles: bool = False
 
 
 def ours(product, names=()):
     """The library's choice, each backend alone, and kernels that are asked for by name; those that can."""
-    found = [Contender(OURS, OURS, partial(_ours, backend=None))]
+    found = [Contender(OURS, OURS, partial(_ours, backend=None), compiles=True)]
     chosen = _kernels(product, None)
     for name in dict.fromkeys((*places(), *names)):
         try:
             same = _kernels(product, name) == chosen
         except BackendError:
             continue
-        found.append(Contender(name, name, partial(_ours, backend=name), same=same))
+        found.append(Contender(name, name, partial(_ours, backend=name), same=same, compiles=True))
     return found
 
 

@@ -83,10 +83,10 @@ class Preparation:
     def _enter(self, cell, contender, call, definition):
         """The first call; it counts if it lasts."""
         seconds, extra = self._call(cell, contender, call, definition)
-        lasts = seconds > LASTING
-        if not lasts:
+        if seconds < LASTING or contender.compiles:
             again, less = self._call(cell, contender, call, definition)
             seconds, extra = min(seconds, again), None if extra is None else min(extra, less)
+        lasts = seconds > LASTING
         repeats = 1 if lasts else self.clock.repeats(call)
         entrant = cell.entrants[contender.name] = Entrant(contender.column, call, repeats, seconds, extra)
         ours = cell.entrants[OURS]
