@@ -1,6 +1,8 @@
 """Import and first call, each in a fresh process."""
 
-from .common import DTYPES, places
+from .common import DTYPES, kernels, places, takers
+
+WHO = tuple(dict.fromkeys([*places(), *takers(kernels(), "rows", ("32x10x20x5",))]))  # backends, and kernels by name
 
 
 class Start:
@@ -15,11 +17,15 @@ class Start:
     def timeraw_import_numpy(self):
         return "import numpy"
 
+    def timeraw_first_njit(self):
+        """What a process pays for Numba at least: the unit for first calls."""
+        return "import numba; numba.njit(lambda x: x + 1)(1)"
+
 
 class FirstCall:
     """From the operands to y, or to the gradients: backend found, compiled, run."""
 
-    params = (places(), DTYPES)
+    params = (WHO, DTYPES)
     param_names = ("backend", "dtype")
     repeat = 3
     rounds = 1
