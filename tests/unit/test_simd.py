@@ -31,7 +31,14 @@ SMALL = {
     "ROW_BYTES": 800,
 }
 GUARD = 512
-SIZES = [(1, 1, 1, 1), (150, 67, 40, 1), (7, 13, 11, 5), (14, 17, 35, 3), (70, 19, 33, 8), (131, 8, 8, 41)]  # rows, in1, in2, out
+SIZES = [
+    (1, 1, 1, 1),
+    (150, 67, 40, 1),
+    (7, 13, 11, 5),
+    (14, 17, 35, 3),
+    (70, 19, 33, 8),
+    (131, 8, 8, 41),
+]  # rows, in1, in2, out
 ROWS = [kernel.name for kernel in simd.KERNELS if kernel.structure == "rows"]
 
 
