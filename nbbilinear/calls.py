@@ -10,7 +10,7 @@ from .axes import Shape
 from .errors import ConfigError, DTypeError, ShapeError, report
 from .execute import BilinearGrads
 from .kinds import as_arrays, check_same_kind
-from .operands import Operands, as_index, common_dtype, take
+from .operands import Operands, as_index, common_dtype, computed_in, gathered, take
 from .outputs import to_fill
 from .plan import Plan, plan_for
 
@@ -27,7 +27,7 @@ def forward(
         check_same_kind(verb, {"x1": x1, "x2": x2, "weight": weight, "out": out})
     arranged, lead = _collapse(given)
     chosen = plan_for(verb, arranged, lead=lead, backend=backend)
-    return chosen.fill(verb, arranged.cast(), given, out, None)
+    return chosen.fill(verb, arranged, given, out, None)
 
 
 def backward(
@@ -44,8 +44,7 @@ def backward(
         check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, "weight": weight, **others})
     g = _grad_output(verb, grad_output, chosen.problem.out_shape, given)
     gradients = _to_fill(verb, out, wanted, given, accumulate, g)
-    operands = given.cast()[:3]
-    execute.backward(chosen, g, *operands, given.index, gradients, chosen.scratch(), accumulate)
+    execute.backward(chosen, g, *given[:3], given.index, gradients, chosen.scratch(), accumulate)
     if given.give_back is None:
         return gradients
     return BilinearGrads(*(
@@ -63,7 +62,7 @@ def plan(
     blank = {name: _blank(verb, name, a, dtype or np.float32) for name, a in named.items()}
     arrays = as_arrays(verb, blank)[0]
     chosen = as_index(verb, _blank(verb, "index", index, np.int64), arrays)
-    given = Operands(**arrays, index=chosen, dtype=common_dtype(verb, arrays), give_back=None, uniform=False)
+    given = gathered(arrays, chosen, common_dtype(verb, arrays), None)
     if of_gradients:
         return plan_for(verb, given, _wanted(verb, None, given), backend=backend)
     arranged, lead = (given, None) if isinstance(x1, tuple) or isinstance(x2, tuple) else _collapse(given)
@@ -109,9 +108,9 @@ def _wanted(verb: str, wrt: Iterable[str] | None, given: Operands) -> tuple[str,
         wrong = ", ".join(map(repr, absent))
         raise ConfigError(f"{verb}: wrt names {wrong}, but the operands are {', '.join(names)}")
     wanted = tuple(name for name in names if name in asked)
-    if not given.uniform or given.dtype.kind != "f":
+    if not given.uniform or given.dtype.kind in "iu":
         operands = given.named()
-        integers = [name for name in wanted if operands[name].dtype.kind != "f"]
+        integers = [name for name in wanted if operands[name].dtype.kind in "iu"]
         if integers:
             faults = [f"{name} has dtype {operands[name].dtype}; integers have no gradients" for name in integers]
             raise DTypeError(report(f"{verb}: cannot differentiate", faults, operands))
@@ -126,7 +125,9 @@ def _grad_output(verb: str, grad_output: Array, shape: Shape, given: Operands) -
     if g.shape != shape:
         fault = f"grad_output has shape {g.shape}, y has {shape}"
         raise ShapeError(report(f"{verb}: operands do not fit", [fault], {"grad_output": g, **given.named()}))
-    return g.astype(given.dtype, copy=False)
+    if not given.uniform and g.dtype in (given.dtype, computed_in(given.dtype)):
+        return g  # converted with the operands
+    return g.astype(computed_in(given.dtype), copy=False)
 
 
 def _to_fill(

@@ -52,6 +52,11 @@ def forward(
     """Fill ``out``. Operands have the shapes the choice was made for."""
     problem = choice.problem
     fused = bias if problem.fused_bias else None
+    if bias is not None and fused is None and out.dtype != problem.dtype:
+        unrounded = np.empty(out.shape, problem.dtype)
+        forward(choice, x1, x2, weight, bias, index, unrounded, workspace)
+        choice.backend.convert(out, unrounded)
+        return
     if choice.straight:
         _forward(choice, x1, x2, weight, fused, None, out, workspace)
     elif problem.is_empty:
@@ -78,9 +83,12 @@ def backward(
 ) -> None:  # fmt: skip
     """Fill the gradients that are wanted, or add to them."""
     problem, axes = choice.problem, choice.problem.axes
+    if axes.split and any(gradient is not None and gradient.dtype != problem.dtype for gradient in gradients):
+        _backward_unrounded(choice, grad_output, x1, x2, weight, index, gradients, workspace, accumulate)
+        return
     g = grad_output if problem.out_axis else grad_output[..., None]
     if gradients.bias is not None and (problem.is_empty or not problem.fused_bias):
-        _backward_bias(grad_output, index, gradients.bias, accumulate)
+        _backward_bias(grad_output, index, gradients.bias, problem.dtype, accumulate)
         gradients = gradients._replace(bias=None)
     if not accumulate and (problem.is_empty or axes.split):
         for gradient in gradients:
@@ -101,6 +109,18 @@ def backward(
         _backward(choice, g_here, x1_here, x2_here, weight, rows, wanted, workspace, accumulate or bool(axes.split))
 
 
+def _backward_unrounded(
+    choice: Choice, grad_output: Array, x1: Array, x2: Array, weight: Array, index: Array | None,
+    gradients: BilinearGrads, workspace: Array | None, accumulate: bool,
+) -> None:  # fmt: skip
+    """As :func:`backward`, in other memory: slices add to the same gradients, which are to be rounded once."""
+    whole = BilinearGrads(*(None if a is None else a.astype(choice.problem.dtype) for a in gradients))
+    backward(choice, grad_output, x1, x2, weight, index, whole, workspace, accumulate)
+    for gradient, unrounded in zip(gradients, whole, strict=True):
+        if gradient is not None:
+            choice.backend.convert(gradient, unrounded)
+
+
 def _forward(
     choice: Choice, x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None,
     y: Array, workspace: Array | None,
@@ -109,7 +129,7 @@ def _forward(
     first, second = (x2, x1) if layout.mirrored else (x1, x2)
     loan = Loan(y, None)
     if y.shape != layout.y.shape or layout.y.order is not None or not y.flags.carray:
-        loan = lend(y, layout.y.view(y), layout.y.shape, problem.dtype, any_strides=True, add=False)
+        loan = lend(y, layout.y.view(y), layout.y.shape, any_strides=True, add=False)
     choice.kernel.forward(
         prepare(layout.first.merged(first)),
         prepare(layout.second.merged(second)),
@@ -135,7 +155,7 @@ def _backward(
         if gradient is None:
             return Loan(None, None)
         view = gradient if arrangement is None else arrangement.view(gradient)
-        return lend(gradient, view, shape, problem.dtype, any_strides, add=accumulate)
+        return lend(gradient, view, shape, any_strides, add=accumulate)
 
     loans = (
         loan(wanted.x1, layout.first, layout.first.shape),
@@ -197,15 +217,16 @@ def _weight_of_rows(choice: Choice, which: Array, place: Shape) -> Array:
     return np.array(arrangement.merged(np.broadcast_to(here, sizes)))  # a copy: broadcast arrays are read-only
 
 
-def _backward_bias(grad_output: Array, index: Array | None, dbias: Array, accumulate: bool) -> None:
-    """The gradient of a bias that broadcasts to y, or that the rows choose by ``index``."""
-    if not accumulate:
-        dbias[...] = 0
+def _backward_bias(
+    grad_output: Array, index: Array | None, dbias: Array, dtype: np.dtype[Any], accumulate: bool
+) -> None:
+    """The gradient of a bias that broadcasts to y, or that the rows choose by ``index``; summed in ``dtype``."""
     if index is not None:
         lead = grad_output.shape[: grad_output.ndim - (dbias.ndim - 1)]
-        np.add.at(dbias, np.broadcast_to(index, lead), grad_output)
-        return
-    extra = grad_output.ndim - dbias.ndim
-    summed = (*range(extra), *(extra + a for a, size in enumerate(dbias.shape) if size == 1))
-    total = grad_output.sum(axis=summed, keepdims=True, dtype=np.result_type(grad_output, dbias))
-    dbias += total.reshape(dbias.shape).astype(dbias.dtype, copy=False)
+        total = np.zeros(dbias.shape, dtype)
+        np.add.at(total, np.broadcast_to(index, lead), grad_output)
+    else:
+        extra = grad_output.ndim - dbias.ndim
+        summed = (*range(extra), *(extra + a for a, size in enumerate(dbias.shape) if size == 1))
+        total = grad_output.sum(axis=summed, keepdims=True, dtype=dtype).reshape(dbias.shape)
+    dbias[...] = dbias + total if accumulate else total

@@ -80,16 +80,16 @@ class Loan(NamedTuple):
             np.copyto(self.target, filled, casting="same_kind")
 
 
-def lend(array: Array, view: Array, shape: Shape, dtype: np.dtype[Any], any_strides: bool, add: bool) -> Loan:
-    """Return ``array``, of which ``view`` has the kernel's order, in ``shape`` and ``dtype``; else other memory.
+def lend(array: Array, view: Array, shape: Shape, any_strides: bool, add: bool) -> Loan:
+    """Return ``array``, of which ``view`` has the kernel's order, in ``shape``; else other memory of its dtype.
 
     That holds zeros where the kernel is going to add.
     """
-    if array.dtype == dtype and array.shape == shape and view is array and array.flags.carray:
+    if array.shape == shape and view is array and array.flags.carray and array.dtype.isnative:
         return Loan(array, None)
-    if array.dtype == dtype and array.flags.aligned:
+    if array.flags.aligned and array.dtype.isnative:
         merged = view.reshape(shape)
         own = merged.size == 0 or np.may_share_memory(merged, array)
         if own and (any_strides or merged.flags.c_contiguous):
             return Loan(merged, None)
-    return Loan((np.zeros if add else np.empty)(shape, dtype), view)
+    return Loan((np.zeros if add else np.empty)(shape, array.dtype.newbyteorder("=")), view)

@@ -1,21 +1,24 @@
 """The operands of a call: arrays of one kind, the dtype to compute in, an index within its range."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.exceptions import DTypePromotionError
 
 from .errors import DTypeError, IndexRangeError, report
 from .kinds import GiveBack, as_arrays
 
 Array = Any
 _FLOATS = frozenset({np.dtype("float32"), np.dtype("float64")})
+_HALVES = frozenset({"float16", "bfloat16"})  # by name: NumPy has no bfloat16 of its own, ml_dtypes brings one
 
 
 class Operands(NamedTuple):
-    """The operands as NumPy arrays, the dtype to compute in, and the way back to the caller's kind.
+    """The operands as NumPy arrays, the dtype of y, and the way back to the caller's kind.
 
-    ``uniform``: all have that dtype already.
+    ``uniform``: all are stored in the dtype that is computed in.
     """
 
     x1: Array
@@ -26,14 +29,6 @@ class Operands(NamedTuple):
     dtype: np.dtype[Any]
     give_back: GiveBack | None
     uniform: bool
-
-    def cast(self) -> "Operands":
-        """The operands in the dtype to compute in."""
-        if self.uniform:
-            return self
-        floats = zip(self._fields[:4], self[:4], strict=True)
-        cast = {name: a.astype(self.dtype, copy=False) for name, a in floats if a is not None}
-        return self._replace(**cast, uniform=True)
 
     def named(self) -> dict[str, Array]:
         """The operands by name."""
@@ -59,19 +54,43 @@ def take(verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, ind
     index = arrays.pop("index")
     dtype = common_dtype(verb, arrays)
     chosen = as_index(verb, index, arrays)
-    return Operands(**arrays, index=chosen, dtype=dtype, give_back=give_back, uniform=False)
+    return gathered(arrays, chosen, dtype, give_back)
+
+
+def gathered(
+    arrays: Mapping[str, Array], index: Array | None, dtype: np.dtype[Any], give_back: GiveBack | None
+) -> Operands:
+    """The operands, with their fields by name."""
+    to_compute_in = computed_in(dtype)
+    uniform = all(a is None or a.dtype == to_compute_in for a in arrays.values())
+    return Operands(**arrays, index=index, dtype=dtype, give_back=give_back, uniform=uniform)
+
+
+@lru_cache(maxsize=64)
+def computed_in(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype to compute in for a y of ``dtype``: half floats are for storage."""
+    return np.dtype(np.float32) if dtype.name in _HALVES else dtype
 
 
 def common_dtype(verb: str, arrays: Mapping[str, Array]) -> np.dtype[Any]:
     """The dtype NumPy promotes the operands to; DTypeError unless all are numbers that can be computed with."""
+    dtypes = {name: a.dtype for name, a in arrays.items() if a is not None}
     faults = [
-        f"{name} has dtype {a.dtype}; expected float32, float64 or integers{_remedy(a.dtype)}"
-        for name, a in arrays.items()
-        if a is not None and not (a.dtype.kind in "iu" or a.dtype.newbyteorder("=") in _FLOATS)
+        f"{name} has dtype {dtype}; expected float32, float64, float16, bfloat16 or integers{_remedy(dtype)}"
+        for name, dtype in dtypes.items()
+        if not _is_number(dtype)
     ]
     if faults:
         raise DTypeError(report(f"{verb}: operands do not fit", faults, arrays))
-    return np.result_type(*(a.dtype for a in arrays.values() if a is not None)).newbyteorder("=")
+    try:
+        return np.result_type(*dtypes.values()).newbyteorder("=")
+    except DTypePromotionError:
+        fault = "NumPy has no common dtype for these: cast them to one"
+        raise DTypeError(report(f"{verb}: operands do not fit", [fault], arrays)) from None
+
+
+def _is_number(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "iu" or dtype.newbyteorder("=") in _FLOATS or dtype.name in _HALVES
 
 
 def _remedy(dtype: np.dtype[Any]) -> str:

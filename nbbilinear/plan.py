@@ -9,11 +9,12 @@ import numpy as np
 from . import backends, execute
 from .axes import Shape
 from .backends.contract import Backend, KernelSet
+from .backends.widened import widened
 from .config import Config, current
 from .errors import BackendError, ConfigError, MisfitError, ShapeError, report
 from .execute import Choice
 from .layout import lay_out
-from .operands import Operands, take
+from .operands import Operands, computed_in, take
 from .outputs import to_fill
 from .problem import Problem, Signature, state
 
@@ -61,8 +62,8 @@ class Plan(NamedTuple):
         x1, x2, weight, bias, index, out
             As :func:`nbbilinear.bilinear` takes them.
         workspace : (workspace_bytes // itemsize,) array, optional
-            Flat, contiguous, of the operands' dtype. With ``out`` and this, contiguous operands cost no allocation
-            of their size.
+            Flat, contiguous, of the operands' dtype; float32 for half floats. With ``out`` and this, contiguous
+            operands cost no allocation of their size.
 
         Returns
         -------
@@ -78,11 +79,13 @@ class Plan(NamedTuple):
         if self.signature.wrt:
             raise ConfigError("Plan.run: this plan is for gradients; make one with backward=False")
         shapes = tuple(None if a is None else a.shape for a in given[:5])
-        if (*shapes, given.dtype) != self.signature[:6]:
+        asked = (*shapes, computed_in(given.dtype), given.uniform)
+        if asked != (*self.signature[:6], self.signature.uniform):
             planned = zip(given.named(), self.signature[:5], strict=True)
-            faults = [f"{name} was planned as {shape} {self.signature.dtype}" for name, shape in planned if shape]
+            dtype = self.signature.dtype.name if self.signature.uniform else f"to be computed in {self.signature.dtype}"
+            faults = [f"{name} was planned as {shape} {dtype}" for name, shape in planned if shape]
             raise ShapeError(report("Plan.run: operands are not those planned for", faults, given.named()))
-        return self.fill("Plan.run", given.cast(), given, out, workspace)
+        return self.fill("Plan.run", given, given, out, workspace)
 
     def fill(self, verb: str, arranged: Operands, given: Operands, out: Array | None, workspace: Array | None) -> Array:
         """Compute y of ``arranged`` operands, for a caller of ``verb`` who gave ``given`` ones."""
@@ -93,8 +96,8 @@ class Plan(NamedTuple):
             y = to_fill(verb, "out", out, chosen.problem.out_shape, dtype, given.named())
         if workspace is None:
             workspace = chosen.scratch()
-        elif workspace.shape != (chosen.workspace,) or workspace.dtype != dtype or not workspace.flags.carray:
-            fault = f"expected ({chosen.workspace},) of {dtype}, contiguous and writable"
+        elif workspace.shape != (chosen.workspace,) or not _is_workspace(workspace, self.signature.dtype):
+            fault = f"expected ({chosen.workspace},) of {self.signature.dtype}, contiguous and writable"
             raise ShapeError(report("Plan.run: workspace does not fit", [fault], {"workspace": workspace}))
         execute.forward(chosen, *arranged[:5], y, workspace)
         if out is not None:
@@ -105,6 +108,7 @@ class Plan(NamedTuple):
         problem, axes = self.chosen.problem, self.chosen.problem.axes
         lines = [
             f"{problem}" + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
+            *([] if self.signature.uniform else [f"operands are converted to {problem.dtype} block by block"]),
             *(["x1 and x2 are exchanged: rows1 and in1 are those of x2"] if axes.mirrored else []),
             f"{self.flop:,} flop, {self.workspace_bytes:,} bytes of workspace",
         ]
@@ -123,11 +127,11 @@ def plan_for(
     verb: str, given: Operands, wrt: tuple[str, ...] = (), lead: Shape | None = None, backend: str | None = None
 ) -> Plan:
     """Return the plan for a call of ``verb``, under the settings in force."""
-    x1, x2, weight, bias, index, dtype, *_ = given
+    x1, x2, weight, bias, index, dtype, _, uniform = given
     try:
         return _plan(
             x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape,
-            None if index is None else index.shape, dtype, wrt, lead, backend, current(),
+            None if index is None else index.shape, dtype, wrt, lead, uniform, backend, current(),
         )  # fmt: skip
     except MisfitError as misfit:
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, given.named())) from None
@@ -136,10 +140,10 @@ def plan_for(
 @lru_cache(maxsize=1024)
 def _plan(
     x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
-    wrt: tuple[str, ...], lead: Shape | None, name: str | None, settings: Config,
+    wrt: tuple[str, ...], lead: Shape | None, uniform: bool, name: str | None, settings: Config,
 ) -> Plan:  # fmt: skip
     """Plan by the parts of a signature: one tuple to build and hash, on the way of every call."""
-    signature = Signature(x1, x2, weight, bias, index, dtype, wrt, lead)
+    signature = Signature(x1, x2, weight, bias, index, computed_in(dtype), wrt, lead, uniform)
     problem = state(signature)
     name = settings.backend if name is None else name
     if name == "auto":
@@ -150,14 +154,14 @@ def _plan(
         raise BackendError(
             f"precision {settings.precision!r} needs matrix hardware; the backends here have 'float32' only"
         )
-    choices = sorted(_choices(problem, name, settings.batch_invariant), key=lambda choice: choice.seconds)
+    choices = sorted(_choices(problem, uniform, name, settings.batch_invariant), key=lambda choice: choice.seconds)
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
         raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}")
     return Plan(signature, tuple(choices))
 
 
-def _choices(problem: Problem, name: str | None, batch_invariant: bool) -> list[Choice]:
+def _choices(problem: Problem, uniform: bool, name: str | None, batch_invariant: bool) -> list[Choice]:
     """Every kernel that takes the problem; where both orders of x1 and x2 are open, in both."""
     orders = [problem]
     if not set(problem.axes.selecting) & set(problem.axes.only2):
@@ -170,7 +174,9 @@ def _choices(problem: Problem, name: str | None, batch_invariant: bool) -> list[
             raise BackendError(f"backend {place!r} has no kernel {name!r}; it has {known}")
         for kernel in named:
             if kernel.batch_invariant or not batch_invariant:
-                found += [_choice(kernel, place, order) for order in (orders if kernel.exchange else orders[:1])]
+                found += [
+                    _choice(kernel, place, order, uniform) for order in (orders if kernel.exchange else orders[:1])
+                ]
     return [choice for choice in found if choice.seconds < inf]
 
 
@@ -182,12 +188,24 @@ def _places(name: str | None) -> list[tuple[str, Backend]]:
     return [(place, backends.backend(place)) for place in backends.names() if backends.is_present(place)]
 
 
-def _choice(kernel: KernelSet, place: str, problem: Problem) -> Choice:
+def _choice(kernel: KernelSet, place: str, problem: Problem, uniform: bool) -> Choice:
+    here = backends.backend(place)
+    if not uniform:  # blocks are converted from wherever they lie
+        kernel = widened(kernel, problem, here.convert)
+        here = here._replace(prepare=_as_is, prepare_strided=_as_is)
     slices = problem.axes.count(problem.axes.split)
     seconds = 0.0 if problem.is_empty else slices * kernel.cost(problem)
     workspace = 0 if problem.is_empty or seconds == inf else kernel.workspace(problem)
     straight = not (problem.is_empty or problem.selected or problem.axes.repeated) and problem.out_axis
-    return Choice(kernel, backends.backend(place), problem, lay_out(problem), seconds, workspace, straight)
+    return Choice(kernel, here, problem, lay_out(problem), seconds, workspace, straight)
+
+
+def _as_is(array: Array) -> Array:
+    return array
+
+
+def _is_workspace(array: Array, dtype: np.dtype[Any]) -> bool:
+    return bool(array.dtype == dtype and array.flags.carray)
 
 
 def _means(name: str, kernel: KernelSet) -> bool:

@@ -10,7 +10,10 @@ from .errors import MisfitError
 
 
 class Signature(NamedTuple):
-    """All that the choice of a plan depends on; hashable. ``wrt`` names the wanted gradients, forward has none."""
+    """All that the choice of a plan depends on; hashable. ``wrt`` names the wanted gradients, forward has none.
+
+    ``dtype`` is computed in; ``uniform``: operands are stored in it too.
+    """
 
     x1: Shape
     x2: Shape
@@ -20,6 +23,7 @@ class Signature(NamedTuple):
     dtype: np.dtype
     wrt: tuple[str, ...] = ()
     lead: Shape | None = None  # given where stride-0 axes of the operands were collapsed
+    uniform: bool = True
 
 
 class Problem(NamedTuple):

@@ -103,3 +103,17 @@ def y_shape(some):
     index, weight = some.index, some.weight
     lead = np.broadcast_shapes(some.x1[:-1], some.x2[:-1], weight[:-3] if index is None else index)
     return (*lead, weight[-3]) if len(weight) >= (3 if index is None else 4) else lead
+
+
+def small_integers(rng, shape):
+    return rng.integers(-3, 4, shape).astype(float)
+
+
+def definition(x1, x2, weight, bias, index):
+    """The product by NumPy, integers in float64."""
+    if index is not None:
+        weight, bias = weight[index], None if bias is None else bias[index]
+    out_axis = weight.ndim - (0 if index is None else index.ndim) >= 3
+    subscripts = "...i,...kij,...j->...k" if out_axis else "...i,...ij,...j->..."
+    y = np.einsum(subscripts, x1, weight, x2)
+    return y if bias is None else y + bias

@@ -13,8 +13,10 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("config", "kinds", "problem", "scalars"),
     ("operands", "layout", "compiled"),
     ("outputs", "arrays", "exponentials"),
-    ("backends.contract", "backends.grouping"),
-    ("backends.costs",),
+    ("backends.contract", "backends.grouping", "backends.conversion"),
+    ("backends.widened.blocks",),
+    ("backends.widened.rows", "backends.widened.pairs"),
+    ("backends.costs", "backends.widened"),
     (
         "backends.einsum",
         "backends.gemm.accumulate",

@@ -80,7 +80,8 @@ class Backend(NamedTuple):
     """A place to compute.
 
     ``prepare`` makes an operand fit for the kernels, without a copy where it can. Since x1 and x2 may be exchanged,
-    kernels take y, weight and their gradients in any strides: ``prepare_strided`` is for those.
+    kernels take y, weight and their gradients in any strides: ``prepare_strided`` is for those. ``convert(target,
+    source)`` writes an array into another of the same shape and any float dtype.
     """
 
     name: str
@@ -88,3 +89,4 @@ class Backend(NamedTuple):
     prepare: Callable[[Array], Array]
     prepare_strided: Callable[[Array], Array]
     empty: Callable[..., Array]
+    convert: Callable[[Array, Array], None]

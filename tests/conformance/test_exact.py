@@ -11,20 +11,6 @@ import oracle
 TAILS = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33]
 
 
-def small_integers(rng, shape):
-    return rng.integers(-3, 4, shape).astype(float)
-
-
-def definition(x1, x2, weight, bias, index):
-    """The product by NumPy, integers in float64."""
-    if index is not None:
-        weight, bias = weight[index], None if bias is None else bias[index]
-    out_axis = weight.ndim - (0 if index is None else index.ndim) >= 3
-    subscripts = "...i,...kij,...j->...k" if out_axis else "...i,...ij,...j->..."
-    y = np.einsum(subscripts, x1, weight, x2)
-    return y if bias is None else y + bias
-
-
 FLOATS = [(*pair, dtype) for pair in cases.taken() for dtype in ("float32", "float64")]
 INTEGERS = [
     (kernel, case, dtype)
@@ -39,10 +25,10 @@ def test_forward_bits(kernel, case, dtype):
     rng = np.random.default_rng(3)
     for in2 in TAILS:
         some = cases.shapes(case, *rng.permutation([1, 2, 5]), int(rng.choice(TAILS)), in2)
-        ours = cases.operands(some, dtype, rng, small_integers)
+        ours = cases.operands(some, dtype, rng, cases.small_integers)
         y = nbl.bilinear(**ours, backend=kernel)
         assert y.dtype == dtype
-        np.testing.assert_array_equal(y, definition(**ours))
+        np.testing.assert_array_equal(y, cases.definition(**ours))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -52,13 +38,13 @@ def test_gradients_are_the_adjoint_bit_for_bit(kernel, case, dtype):
     rng = np.random.default_rng(4)
     for in2 in TAILS:
         some = cases.shapes(case, *rng.permutation([1, 2, 5]), int(rng.choice(TAILS)), in2)
-        ours = cases.operands(some, dtype, rng, small_integers)
-        g = small_integers(rng, cases.y_shape(some)).astype(dtype)
+        ours = cases.operands(some, dtype, rng, cases.small_integers)
+        g = cases.small_integers(rng, cases.y_shape(some)).astype(dtype)
         found = nbl.bilinear_backward(g, **ours, backend=kernel)
         for name, gradient in found._asdict().items():
             if gradient is not None:
-                v = small_integers(rng, ours[name].shape).astype(dtype)
-                moved = definition(**(ours | {name: ours[name] + v})) - definition(**ours)
+                v = cases.small_integers(rng, ours[name].shape).astype(dtype)
+                moved = cases.definition(**(ours | {name: ours[name] + v})) - cases.definition(**ours)
                 assert (g * moved).sum() == (gradient * v).sum(), name
 
 
@@ -81,9 +67,9 @@ def test_sizes_zero(case):
         sizes = [2, 3, 2, 3, 2]
         sizes[zero] = 0
         some = cases.shapes(case, *sizes)
-        ours = cases.operands(some, "float64", rng, small_integers)
-        g = small_integers(rng, cases.y_shape(some))
-        np.testing.assert_array_equal(nbl.bilinear(**ours), definition(**ours))
+        ours = cases.operands(some, "float64", rng, cases.small_integers)
+        g = cases.small_integers(rng, cases.y_shape(some))
+        np.testing.assert_array_equal(nbl.bilinear(**ours), cases.definition(**ours))
         exact = oracle.faces(**ours, grad_output=g)
         for name, gradient in nbl.bilinear_backward(g, **ours)._asdict().items():
             if gradient is not None:

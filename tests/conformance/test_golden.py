@@ -11,15 +11,21 @@ import pytest
 import nbbilinear as nbl
 
 import cases
+import halves
 import oracle
 
 FILES = sorted((Path(__file__).parents[1] / "golden" / "torch").glob("*.npz"))
 REAL = ("float32", "float64", "int32", "int8")
+HALF = ("float16", "bfloat16")
+STORED = ("x1", "x2", "weight", "bias", "grad_out")
 
 
 def load(path):
     with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+        values = dict(file)
+    if str(values["dtype"]) == "bfloat16":
+        values |= {name: values[name].view(halves.dtype("bfloat16")) for name in STORED if name in values}
+    return values
 
 
 def dtype_of(path):
@@ -28,7 +34,8 @@ def dtype_of(path):
 
 
 COMPUTED = [path for path in FILES if dtype_of(path) in REAL]
-REFUSED = [path for path in FILES if dtype_of(path) in ("float16", "complex64", "complex128")]
+HALVES = [path for path in FILES if dtype_of(path) in HALF]
+REFUSED = [path for path in FILES if dtype_of(path) in ("complex64", "complex128")]
 
 
 def operands_of(values):
@@ -92,11 +99,28 @@ def test_output_and_gradients(path, kernel):
         assert (abs(found.x1 + found.x2 - values["grad_x"]) <= room).all()
 
 
-def test_every_real_file_is_read():
-    assert len(COMPUTED) == 42
+def test_every_file_is_read():
+    assert (len(COMPUTED), len(HALVES), len(REFUSED)) == (42, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("path", "kernel"), [pytest.param(p, k, id=f"{p.stem}-{k}") for p in HALVES for k in kernels_for(p)]
+)
+def test_half_floats_round_once_and_err_no_more_than_torch(path, kernel):
+    values = load(path)
+    ours, g = operands_of(values), values["grad_out"]
+    y, found = nbl.bilinear(**ours, backend=kernel), nbl.bilinear_backward(g, **ours, backend=kernel)
+    exact = oracle.faces(**{n: halves.widely(a) for n, a in ours.items()}, grad_output=halves.widely(g))
+    for name, result in {"y": y, **found._asdict()}.items():
+        key = "out" if name == "y" else f"grad_{name}"
+        wanted = values[key]
+        assert result.dtype == g.dtype
+        error = abs(halves.widely(result) - wanted)
+        assert (error <= halves.bound(exact[name], result.dtype)).all(), name
+        assert error.max() / abs(wanted).max() <= values[f"torch_err_{key}"] + np.finfo(np.float32).eps, name
 
 
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
-def test_half_and_complex_are_refused_with_a_sentence(path):
-    with pytest.raises(nbl.DTypeError, match="expected float32, float64 or integers"):
+def test_complex_is_refused_with_a_sentence(path):
+    with pytest.raises(nbl.DTypeError, match="expected float32, float64, float16, bfloat16 or integers"):
         nbl.bilinear(**operands_of(load(path)))

@@ -6,5 +6,6 @@ The bits of a result depend on the shapes alone: not on the number of threads, n
 from ..contract import Backend
 from . import portable, simd
 from .arrays import empty, prepare, prepare_strided
+from .simd.halves import convert
 
-BACKEND = Backend("numba", (*simd.KERNELS, *portable.KERNELS), prepare, prepare_strided, empty)
+BACKEND = Backend("numba", (*simd.KERNELS, *portable.KERNELS), prepare, prepare_strided, empty, convert)

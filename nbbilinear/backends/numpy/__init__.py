@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import einsum, gemm
 from ..contract import Backend, Speed
+from ..conversion import convert
 
 # Fitted to `benchmarks/benchmarks/orders.py`, one thread: GEMM reaches 50 to 130 GFLOP/s, einsum's loops 3 to 5,
 # an integer matmul has no BLAS. Only the ratios between kernels matter.
@@ -37,4 +38,5 @@ BACKEND = Backend(
     prepare=_as_is,
     prepare_strided=_as_is,
     empty=np.empty,
+    convert=convert,
 )
