@@ -10,9 +10,9 @@ from .axes import Shape
 from .errors import ConfigError, DTypeError, ShapeError, report
 from .execute import BilinearGrads
 from .kinds import as_arrays, check_same_kind
-from .operands import Operands, as_index, common_dtype, computed_in, gathered, take
+from .operands import FLOATS, Operands, as_index, common_dtype, computed_in, gathered, take
 from .outputs import to_fill
-from .plan import Plan, plan_for
+from .plan import Plan, at_once, plan_for
 
 Array = Any
 
@@ -22,6 +22,13 @@ def forward(
     out: Array | None, backend: str | None,
 ) -> Array:  # fmt: skip
     """Compute y, as :func:`nbbilinear.bilinear` says; ``verb`` is what messages call it."""
+    if index is None and out is None and _are_plain(x1, x2, weight, bias):
+        choice = at_once(x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape, x1.dtype, (), backend)
+        if choice is not None:
+            y = np.empty((len(x1), len(weight)), x1.dtype)
+            b = None if bias is None else bias[None]
+            choice.kernel.forward(x1, x2, weight[None], b, None, y, choice.scratch())
+            return y
     given = take(verb, x1, x2, weight, bias, index)
     if out is not None:
         check_same_kind(verb, {"x1": x1, "x2": x2, "weight": weight, "out": out})
@@ -35,6 +42,10 @@ def backward(
     wrt: Iterable[str] | None, out: BilinearGrads | None, accumulate: bool, backend: str | None,
 ) -> BilinearGrads:  # fmt: skip
     """Compute gradients, as :func:`nbbilinear.bilinear_backward` says."""
+    if index is None and wrt is None and out is None and _are_plain(x1, x2, weight, bias, grad_output):
+        gradients = _backward_at_once(grad_output, x1, x2, weight, bias, accumulate, backend)
+        if gradients is not None:
+            return gradients
     given = take(verb, x1, x2, weight, bias, index)
     wanted = _wanted(verb, wrt, given)
     planned = given if "bias" in wanted else given._replace(bias=None)
@@ -51,6 +62,35 @@ def backward(
         None if filled is None else given.give_back(filled) if asked is None else asked
         for filled, asked in zip(gradients, out or BilinearGrads(), strict=True)
     ))  # fmt: skip
+
+
+def _backward_at_once(
+    grad_output: Array, x1: Array, x2: Array, weight: Array, bias: Array | None, accumulate: bool, backend: str | None
+) -> BilinearGrads | None:
+    """All gradients, where a kernel takes the operands as they are."""
+    wrt = ("x1", "x2", "weight") if bias is None else ("x1", "x2", "weight", "bias")
+    of_bias = None if bias is None else bias.shape
+    choice = None if accumulate else at_once(x1.shape, x2.shape, weight.shape, of_bias, x1.dtype, wrt, backend)
+    if choice is None or grad_output.shape != (len(x1), len(weight)):
+        return None
+    dx1, dx2, dweight = np.empty_like(x1), np.empty_like(x2), np.empty_like(weight)
+    dbias = None if bias is None else np.empty_like(bias)
+    choice.kernel.backward(
+        grad_output, x1, x2, weight[None], None, dx1, dx2, dweight[None], None if dbias is None else dbias[None],
+        choice.scratch(), False,
+    )  # fmt: skip
+    return BilinearGrads(dx1, dx2, dweight, dbias)
+
+
+def _are_plain(x1: Array, x2: Array, weight: Array, bias: Array | None, grad_output: Array | None = None) -> bool:
+    """Whether these are NumPy's own arrays, of one float dtype, as kernels take them."""
+    if not (type(x1) is type(x2) is type(weight) is np.ndarray and x1.dtype in FLOATS):
+        return False
+    dtype = x1.dtype
+    for a in (x1, x2, weight, bias, grad_output):
+        if a is not None and (type(a) is not np.ndarray or a.dtype != dtype or not a.flags.carray):
+            return False
+    return True
 
 
 def plan(

@@ -46,14 +46,16 @@ def bilinear(
     Returns
     -------
     (..., out) array
-        Of the operands' promoted dtype and kind. Floats are computed in their own precision, integers wrap.
+        Of the operands' promoted dtype and kind. float32 and float64 are computed in their own precision; float16 and
+        bfloat16 (of ml_dtypes) in float32, block by block, and rounded once; integers wrap.
 
     Raises
     ------
     ShapeError
         Sizes disagree; the message lists every operand.
     DTypeError
-        An operand is not of float32, float64 or integers, or ``out`` not of y's dtype.
+        An operand is not of float32, float64, float16, bfloat16 or integers, or there is no dtype for all of them (as
+        for float16 with bfloat16), or ``out`` is not of y's dtype.
     IndexRangeError
         ``index`` points outside the weight.
     BackendError
@@ -62,7 +64,8 @@ def bilinear(
     Notes
     -----
     ``2 * rows * out * in1 * in2`` flop for paired rows; a few MB of workspace whatever the sizes. ``print(plan(...))``
-    tells both for a call. Operands that are not contiguous in the order the kernel needs are copied once.
+    tells both for a call. Operands that are not contiguous in the order the kernel needs are copied once; those of
+    another dtype than is computed in are converted a few MB at a time (of all pairs: the weight, and x2, whole).
     Source: ``torch.nn.functional.bilinear`` (same weight layout), which has none of broadcasting, index, and out.
 
     Examples
@@ -95,7 +98,7 @@ def bilinear_backward(
     Parameters
     ----------
     grad_output : (..., out) array
-        Of y's shape; computed with in the operands' dtype.
+        Of y's shape; computed with in the dtype that y is.
     x1, x2, weight, bias, index, backend
         As given to :func:`bilinear`. Of ``bias`` only the shape matters.
     wrt : iterable of str, optional

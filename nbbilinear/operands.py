@@ -11,7 +11,7 @@ from .errors import DTypeError, IndexRangeError, report
 from .kinds import GiveBack, as_arrays
 
 Array = Any
-_FLOATS = frozenset({np.dtype("float32"), np.dtype("float64")})
+FLOATS = frozenset({np.dtype("float32"), np.dtype("float64")})
 _HALVES = frozenset({"float16", "bfloat16"})  # by name: NumPy has no bfloat16 of its own, ml_dtypes brings one
 
 
@@ -40,7 +40,7 @@ def take(verb: str, x1: Array, x2: Array, weight: Array, bias: Array | None, ind
     dtype = getattr(x1, "dtype", None)
     if (  # the common case in one look: everything else costs microseconds more
         type(x1) is type(x2) is type(weight) is np.ndarray
-        and dtype in _FLOATS
+        and dtype in FLOATS
         and x2.dtype == dtype
         and weight.dtype == dtype
         and (bias is None or (type(bias) is np.ndarray and bias.dtype == dtype))
@@ -90,7 +90,7 @@ def common_dtype(verb: str, arrays: Mapping[str, Array]) -> np.dtype[Any]:
 
 
 def _is_number(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind in "iu" or dtype.newbyteorder("=") in _FLOATS or dtype.name in _HALVES
+    return dtype.kind in "iu" or dtype.newbyteorder("=") in FLOATS or dtype.name in _HALVES
 
 
 def _remedy(dtype: np.dtype[Any]) -> str:

@@ -22,10 +22,14 @@ Array = Any
 
 
 class Plan(NamedTuple):
-    """The kernel chosen for a problem, and those passed over, cheapest first. Print it to see why."""
+    """The kernel chosen for a problem, and those passed over, cheapest first. Print it to see why.
+
+    ``at_once``: the choice, if its kernel takes contiguous operands as they are.
+    """
 
     signature: Signature
     choices: tuple[Choice, ...]
+    at_once: Choice | None
 
     @property
     def chosen(self) -> Choice:
@@ -137,6 +141,17 @@ def plan_for(
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, given.named())) from None
 
 
+def at_once(
+    x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, dtype: np.dtype[Any], wrt: tuple[str, ...],
+    backend: str | None,
+) -> Choice | None:  # fmt: skip
+    """The choice whose kernel takes operands of these shapes as they are; None where more is to be done, or wrong."""
+    try:
+        return _plan(x1, x2, weight, bias, None, dtype, wrt, None, True, backend, current()).at_once
+    except MisfitError:
+        return None  # for the long way to explain
+
+
 @lru_cache(maxsize=1024)
 def _plan(
     x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
@@ -158,7 +173,10 @@ def _plan(
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
         raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}")
-    return Plan(signature, tuple(choices))
+    chosen = choices[0]
+    in_place = chosen.straight and not chosen.layout.mirrored and len(weight) == 3 and (bias is None or len(bias) == 1)
+    rows_alone = len(x1) == len(x2) == 2 and x1[0] == x2[0]
+    return Plan(signature, tuple(choices), chosen if in_place and rows_alone else None)
 
 
 def _choices(problem: Problem, uniform: bool, name: str | None, batch_invariant: bool) -> list[Choice]:

@@ -11,6 +11,7 @@ from nbbilinear.backends.numba.simd import halves as kernels
 from nbbilinear.backends.widened import blocks
 from nbbilinear.backends.widened import pairs as pairs_around
 from nbbilinear.backends.widened import rows as rows_around
+from nbbilinear.execute import Choice
 from nbbilinear.plan import _plan
 
 import cases
@@ -28,17 +29,20 @@ MIXED = {  # dtypes of x1, x2, weight, bias; of y
 }
 
 
+def cut_small(monkeypatch, others=()):
+    for module in (rows_around, pairs_around, *others):
+        monkeypatch.setattr(module, "ELEMENTS", 30, raising=False)
+        monkeypatch.setattr(module, "LEAST", 0, raising=False)
+    monkeypatch.setattr(Choice, "scratch", lambda choice: np.full(choice.workspace, np.nan, choice.problem.dtype))
+    _plan.cache_clear()
+
+
 @pytest.fixture(params=["whole", "in many blocks"])
 def in_blocks(request, monkeypatch):
     if request.param != "whole":
-        for module in (rows_around, pairs_around):
-            monkeypatch.setattr(module, "ELEMENTS", 30)
-        monkeypatch.setattr(pairs_around, "fit", lambda elements, per_item, items: min(2, items))
-        _plan.cache_clear()
-        yield
-        _plan.cache_clear()
-    else:
-        yield
+        cut_small(monkeypatch)
+    yield
+    _plan.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", halves.NAMES)
@@ -51,8 +55,10 @@ def test_whole_numbers(kernel, case, dtype, in_blocks):
     wide = {name: a if name == "index" else halves.widely(a) for name, a in ours.items()}
     g = cases.small_integers(rng, cases.y_shape(some)).astype(dtype)
 
+    names = [name for name in nbl.BilinearGrads._fields if ours[name] is not None]
+    out = nbl.BilinearGrads(**{name: np.full_like(ours[name], np.nan) for name in names})
     y = nbl.bilinear(**ours, out=np.full(g.shape, np.nan, dtype), backend=kernel)
-    found = nbl.bilinear_backward(g, **ours, backend=kernel)
+    found = nbl.bilinear_backward(g, **ours, out=out, backend=kernel)
 
     np.testing.assert_array_equal(y, cases.definition(**wide).astype(dtype))
     exact = oracle.faces(**wide, grad_output=halves.widely(g))
@@ -180,8 +186,9 @@ def test_every_half_float_converts_there_and_back(dtype, convert):
 def test_conversion_rounds_to_the_nearest_and_stays_within_its_columns(dtype, columns):
     rng, dtype = np.random.default_rng(8), halves.dtype(dtype)
     bits = rng.integers(0, 1 << 32, (50, columns), np.uint32)
+    bits[:4, 0] = 0x7F800001, 0x7FFFFFFF, 0xFFFFFFFF, 0x7F7FFFFF  # NaN of several payloads; the largest number
     source = bits.view(np.float32)
-    target = np.zeros((50, columns + 9), dtype)
+    target = np.zeros((60, columns + 9), dtype)[:50]
     kernels.convert(target[:, 4 : 4 + columns], source)
     with np.errstate(all="ignore"):
         found, wanted = target[:, 4 : 4 + columns], source.astype(dtype)

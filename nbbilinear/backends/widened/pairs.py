@@ -11,6 +11,8 @@ from ..contract import KernelSet
 from .blocks import ELEMENTS, Buffers, Convert, fit
 
 Array = Any
+# For every block, x2 is mapped through the weight: that is little for as many rows of x1 as so many times in2.
+LEAST = 4
 
 
 def forward(
@@ -61,12 +63,9 @@ def workspace(kernel: KernelSet, problem: Problem) -> int:
 
 
 def block_of(problem: Problem) -> Problem:
-    """The largest block: some shared rows, or of one some rows of x1.
-
-    For every block x2 is mapped through the weight: that is little for as many rows of x1 as four times in2.
-    """
+    """The largest block: some shared rows, or of one some rows of x1."""
     per_row = problem.rows2 * problem.out_features
-    rows1 = max(fit(ELEMENTS, per_row, problem.rows1), min(problem.rows1, 4 * problem.in2))
+    rows1 = max(fit(ELEMENTS, per_row, problem.rows1), min(problem.rows1, LEAST * problem.in2))
     return problem._replace(shared=fit(ELEMENTS, problem.rows1 * per_row, problem.shared), rows1=rows1)
 
 
