@@ -20,6 +20,8 @@ _DLPACK_CPU = (1, 3)  # kDLCPU and kDLCUDAHost of dlpack.h
 
 def as_arrays(verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Array], GiveBack | None]:
     """Every operand as a plain ndarray (None stays None), and the way back to the caller's kind."""
+    if all(value is None or type(value) is np.ndarray for value in given.values()):
+        return dict(given), None
     check_same_kind(verb, given)
     arrays = {name: None if value is None else _as_array(verb, name, value) for name, value in given.items()}
     example = next((value for value in given.values() if is_foreign(value)), None)

@@ -74,19 +74,26 @@ def computed_in(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def common_dtype(verb: str, arrays: Mapping[str, Array]) -> np.dtype[Any]:
     """The dtype NumPy promotes the operands to; DTypeError unless all are numbers that can be computed with."""
-    dtypes = {name: a.dtype for name, a in arrays.items() if a is not None}
+    found = _promoted(tuple(a.dtype for a in arrays.values() if a is not None))
+    if found is not None:
+        return found
     faults = [
-        f"{name} has dtype {dtype}; expected float32, float64, float16, bfloat16 or integers{_remedy(dtype)}"
-        for name, dtype in dtypes.items()
-        if not _is_number(dtype)
-    ]
-    if faults:
-        raise DTypeError(report(f"{verb}: operands do not fit", faults, arrays))
+        f"{name} has dtype {a.dtype}; expected float32, float64, float16, bfloat16 or integers{_remedy(a.dtype)}"
+        for name, a in arrays.items()
+        if a is not None and not _is_number(a.dtype)
+    ] or ["NumPy has no common dtype for these: cast them to one"]
+    raise DTypeError(report(f"{verb}: operands do not fit", faults, arrays))
+
+
+@lru_cache(maxsize=256)
+def _promoted(dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any] | None:
+    """What NumPy promotes these to; None where one is no number, or there is no such dtype."""
+    if not all(map(_is_number, dtypes)):
+        return None
     try:
-        return np.result_type(*dtypes.values()).newbyteorder("=")
+        return np.result_type(*dtypes).newbyteorder("=")
     except DTypePromotionError:
-        fault = "NumPy has no common dtype for these: cast them to one"
-        raise DTypeError(report(f"{verb}: operands do not fit", [fault], arrays)) from None
+        return None
 
 
 def _is_number(dtype: np.dtype[Any]) -> bool:

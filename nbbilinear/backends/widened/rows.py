@@ -112,8 +112,8 @@ def workspace(kernel: KernelSet, problem: Problem) -> int:
 def block_of(problem: Problem) -> Problem:
     """The largest block: some rows, some outputs, some weights."""
     per_output = problem.in1 * problem.in2
-    rows = fit(ELEMENTS, problem.in1 + problem.in2, problem.shared)
-    outputs = min(fit(2 * ELEMENTS, per_output, problem.out_features), fit(ELEMENTS, rows, problem.out_features))
+    outputs = fit(2 * ELEMENTS, per_output, problem.out_features)
+    rows = fit(ELEMENTS, max(problem.in1 + problem.in2, outputs), problem.shared)
     weights = fit(2 * ELEMENTS, outputs * per_output, problem.weights) if problem.selected else 1
     return problem._replace(shared=rows, out_features=outputs, weights=weights)
 

@@ -103,7 +103,7 @@ def _kernel(target: np.dtype[Any], source: np.dtype[Any]) -> Callable[..., None]
 
 
 def _at(array: Array) -> int:
-    return array.__array_interface__["data"][0]  # type: ignore[no-any-return]
+    return int(array.ctypes.data)
 
 
 def _convert(
