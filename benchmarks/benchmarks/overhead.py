@@ -10,7 +10,7 @@ from .measure import ratio
 
 
 class Overhead(OneThread):
-    """CPU time over ``np.matmul`` of two 1x1 arrays, in turn. The promise is at most 12 for ``numba`` forward."""
+    """CPU time over ``np.matmul`` of two 1x1 arrays, in turn. The promise is at most 5 for ``numba`` forward."""
 
     params = (places(),)
     param_names = ("backend",)
