@@ -20,7 +20,7 @@ _DLPACK_CPU = (1, 3)  # kDLCPU and kDLCUDAHost of dlpack.h
 
 def as_arrays(verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Array], GiveBack | None]:
     """Every operand as a plain ndarray (None stays None), and the way back to the caller's kind."""
-    if all(value is None or type(value) is np.ndarray for value in given.values()):
+    if _are_all_numpy(given):
         return dict(given), None
     check_same_kind(verb, given)
     arrays = {name: None if value is None else _as_array(verb, name, value) for name, value in given.items()}
@@ -30,6 +30,8 @@ def as_arrays(verb: str, given: Mapping[str, Any]) -> tuple[dict[str, Array], Gi
 
 def check_same_kind(verb: str, given: Mapping[str, Any]) -> None:
     """Refuse arrays of different libraries."""
+    if _are_all_numpy(given):
+        return
     kinds = {name: _foreign_kind(verb, name, value) for name, value in given.items() if value is not None}
     foreign = sorted({kind for kind in kinds.values() if kind})
     if foreign and any(kind is None and isinstance(given[name], np.ndarray) for name, kind in kinds.items()):
@@ -37,6 +39,11 @@ def check_same_kind(verb: str, given: Mapping[str, Any]) -> None:
     if len(foreign) > 1:
         fault = f"operands are arrays of different libraries ({', '.join(foreign)}): convert them to one"
         raise BackendError(report(f"{verb}: operands do not fit", [fault], given))
+
+
+def _are_all_numpy(given: Mapping[str, Any]) -> bool:
+    """The common case in one look: plain ndarrays, and nothing."""
+    return all(type(value) is np.ndarray or value is None for value in given.values())
 
 
 def is_foreign(value: Any) -> bool:

@@ -135,9 +135,11 @@ class Bilinear(Module):
         x1, x2 = self._recall()
         grad_output = self._cast("grad_output", grad_output)
         bias = getattr(self.bias, "data", None)
-        collected = BilinearGrads(weight=self.weight.grad, bias=getattr(self.bias, "grad", None))
-        add = any(grad is not None for grad in collected)
-        grads = bilinear_backward(grad_output, x1, x2, self.weight.data, bias, out=collected, accumulate=add)
+        there = BilinearGrads(weight=self.weight.grad, bias=getattr(self.bias, "grad", None))
+        add = any(grad is not None for grad in there)
+        grads = bilinear_backward(
+            grad_output, x1, x2, self.weight.data, bias, out=there if add else None, accumulate=add
+        )
         self.weight.grad = grads.weight
         if self.bias is not None:
             self.bias.grad = grads.bias
