@@ -29,6 +29,9 @@ SMALL = {
     "WEIGHT_BYTES": 500,
     "SHARED_FLOP": 3000,
     "ROW_BYTES": 800,
+    "TOTALS_BYTES": 700,
+    "Z_BYTES": 900,
+    "PAST_BYTES": 0,
 }
 GUARD = 512
 SIZES = [
@@ -36,6 +39,7 @@ SIZES = [
     (150, 67, 40, 1),
     (7, 13, 11, 5),
     (14, 17, 35, 3),
+    (5, 10, 37, 9),
     (70, 19, 33, 8),
     (131, 8, 8, 41),
 ]  # rows, in1, in2, out
@@ -154,3 +158,24 @@ def check_chosen_weights(kernel):
     np.testing.assert_array_equal(found.x2, np.einsum("bk,bkij,bi->bj", g, weight[index], x1))
     each = np.einsum("bk,bi,bj->bkij", g, x1, x2)
     np.testing.assert_array_equal(found.weight, [each[index == w].sum(axis=0) for w in range(7)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("start", [0, 16])
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.usefixtures("kind")
+def test_gradient_of_the_weight_past_the_caches(monkeypatch, dtype, start, accumulate):
+    """Whole lines of the cache are written past it; not where dW begins inside of one, nor where it is added to."""
+    monkeypatch.setattr("nbbilinear.backends.numba.simd.weight_gradient.BLOCK", 256)
+    rng = np.random.default_rng(2)
+    x1, x2, weight, g = (whole_numbers(rng, *s, dtype=dtype) for s in ((9, 5), (9, 96), (4, 5, 96), (9, 4)))
+    memory = np.full(weight.nbytes + 256, 1, np.uint8)
+    begin = 64 + start - memory.ctypes.data % 64
+    inside = memory[begin : begin + weight.nbytes].view(dtype).reshape(weight.shape)
+    inside[...] = 2
+    grads = nbl.BilinearGrads(None, None, inside, None)
+    nbl.bilinear_backward(g, x1, x2, weight, wrt=("weight",), backend=ROWS[0], out=grads, accumulate=accumulate)
+    exact = np.einsum("bk,bi,bj->kij", *(a.astype(np.int64) for a in (g, x1, x2)))
+    np.testing.assert_array_equal(inside, exact + 2 * accumulate)
+    assert (memory[:begin] == 1).all()
+    assert (memory[begin + weight.nbytes :] == 1).all()

@@ -5,9 +5,22 @@ cache of array types mixes up byte orders and alignments once it has met both (a
 native, without an error).
 """
 
+from math import prod
+from typing import Any
+
 import numpy as np
 
-empty = np.empty
+LARGE = 1 << 25  # bytes; such arrays begin a cache line, so that kernels may write them past the caches
+
+
+def empty(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """An array to be filled."""
+    size = (shape if isinstance(shape, int) else prod(shape)) * dtype.itemsize
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    memory = np.empty(size + 63, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 class _Memory:

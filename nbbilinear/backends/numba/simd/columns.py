@@ -13,7 +13,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import accumulate as gradients
-from . import lines, share, weigh, weight_gradient
+from . import lines, share, sweep, weigh, weight_gradient
 from .machine import compiler
 from .panels import task_flop, up
 from .tasks import counting, of_rows
@@ -26,11 +26,22 @@ def forward(
     x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = bias[k] + sum_j t[b,k,j] x2[b,j]."""
-    cut = weigh.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    sizes, bias = (len(x1), *weight.shape[1:], x1.dtype), absent(out.dtype, 2) if bias is None else bias
+    loop, cut = _forward_of(*sizes)
+    code: Any = (
+        sweep.code_of(cut.rows, cut.many, x1.dtype)
+        if loop is sweep.sweep
+        else weigh.code_of(lines.weigh, False, cut.tall, cut.last, cut.width, x1.dtype)
+    )
     _, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
-    code = weigh.code_of(lines.weigh, False, cut.tall, cut.last, cut.width, x1.dtype)
-    bias = absent(out.dtype, 2) if bias is None else bias
-    parallel.run(weigh.weigh, (cut, code, parts, x1, x2, weight, bias, out), len(parts), 1, workspace, cut.piece)
+    parallel.run(loop, (cut, code, parts, x1, x2, weight, bias, out), len(parts), 1, workspace, cut.piece)
+
+
+def _forward_of(*sizes: Any) -> tuple[Any, Any]:
+    """The loop for y of these sizes and dtype, and its cut."""
+    if sweep.pays(*sizes):
+        return sweep.sweep, sweep.cut_of(*sizes, task_flop())
+    return weigh.weigh, weigh.cut_of(*sizes, task_flop())
 
 
 def backward(
@@ -65,9 +76,9 @@ def _few(
     """One product for both gradients, at the speed of reading the weight."""
     cut = share.cut_of(*x1.shape, x1.dtype)
     code = share.code_of(len(x1), cut.width // cut.lanes, x1.dtype)
-    g, unwanted1, unwanted2 = _lent(workspace[cut.piece :], grad_output.shape, x1.shape, x2.shape)
-    np.copyto(g, grad_output)  # its columns may lie apart
-    wanted = (unwanted1 if dx1 is None else dx1, unwanted2 if dx2 is None else dx2)
+    g, *wanted = _lent(workspace[cut.piece :], (grad_output, x1, x2), (grad_output, dx1, dx2))
+    if g is not grad_output:
+        np.copyto(g, grad_output)
     args = (cut, code, g, x1, x2, weight, *wanted, accumulate)
     parallel.run(share.share, args, 1, 1, workspace[: cut.piece], cut.piece)
 
@@ -77,20 +88,29 @@ def _are_few(rows: int, outputs: int, dtype: Any) -> bool:
     return rows <= share.most_rows(dtype) and outputs > 2
 
 
-def _lent(memory: Array, *shapes: tuple[int, ...]) -> list[Array]:
-    """Arrays of these shapes, one after the other in flat memory."""
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    return [memory[end - int(np.prod(shape)) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
+def _lent(memory: Array, shapes: tuple[Array, ...], given: tuple[Array | None, ...]) -> list[Array]:
+    """What is given, if rows lie side by side; else arrays of the same shapes, one after the other in flat memory."""
+    arrays, begin = [], 0
+    for like, array in zip(shapes, given, strict=True):
+        lend = array is None or not array.flags.c_contiguous
+        arrays.append(memory[begin : begin + like.size].reshape(like.shape) if lend else array)
+        begin += like.size
+    return arrays
 
 
 def workspace(problem: Problem) -> int:
     """Elements for every thread that may take part; for few rows also what stands in for an unwanted gradient."""
     rows, sizes = problem.shared, (problem.out_features, problem.in1, problem.in2)
-    most = max(weigh.cut_of(rows, *sizes, problem.dtype, task_flop()).piece, weight_gradient.most(problem))
-    few = 0
-    if problem.wrt and _are_few(rows, problem.out_features, problem.dtype):
+    if not problem.wrt:
+        piece: int = _forward_of(rows, *sizes, problem.dtype)[1].piece
+        return parallel.participants() * piece
+    most = weight_gradient.most(problem)
+    if not {"x1", "x2"} & set(problem.wrt):
+        return parallel.participants() * most
+    if _are_few(rows, problem.out_features, problem.dtype):
         few = share.cut_of(rows, problem.in1, problem.dtype).piece + rows * sum(sizes)
-    return max(few, parallel.participants() * most)
+        return max(few, parallel.participants() * most)
+    return parallel.participants() * max(most, weigh.cut_of(rows, *sizes, problem.dtype, task_flop()).piece)
 
 
 def work(problem: Problem) -> Work | None:

@@ -123,21 +123,33 @@ def spread(
 
 
 def product(
-    words: Words, tall: int, last: int, vectors: int, packed: Value, talls: Value, lasts: Value, z: Value,
-    count: Value, c: Value, c_step: Value, columns: Value, add: Value,
+    words: Words, tall: int, last: int, vectors: int, past: bool, packed: Value, talls: Value, lasts: Value, z: Value,
+    panel_bytes: Value, count: Value, c: Value, c_step: Value, columns: Value, add: Value,
 ) -> None:  # fmt: skip
-    """C[t,v] = sum_p A[p,t] z[p,v] for all tiles of A, which are packed: ``lasts`` (0 or 1) of ``last`` numbers."""
+    """C[t,v] = sum_p A[p,t] z[p,v] for all tiles of A, which are packed: ``lasts`` (0 or 1) of ``last`` numbers.
+
+    Panels of z turn inside: what is written has its neighbour written before.
+    """
+    width = vectors * words.lanes
 
     def body(rows: int) -> Callable[..., list[Value]]:
         def one(_: Value, packed: Value, c: Value) -> list[Value]:
             size = rows * words.itemsize
-            tiles.product(words, rows, vectors, (packed, words.integer(size)), z, count, c, c_step, columns, add)
+
+            def panel(v: Value, z: Value, c: Value) -> list[Value]:
+                left = words.minus(columns, v)
+                tiles.product(words, rows, vectors, past, (packed, words.integer(size)), z, count, c, c_step, left, add)
+                return [words.add(z, panel_bytes), words.add(c, width * words.itemsize)]
+
+            words.repeat(columns, [z, c], panel, step=width)
             return [words.add(packed, words.times(count, size)), words.add(c, words.times(c_step, rows))]
 
         return one
 
     carried = words.repeat(talls, [packed, c], body(tall))
     words.repeat(lasts, carried, body(last))
+    if past:
+        words.fence()
 
 
 def weigh(
@@ -194,6 +206,51 @@ def accumulate(
 
     carried = words.repeat(talls, [left, factors, target], body(tall))
     words.repeat(lasts, carried, body(last))
+
+
+def share(
+    words: Words, rows: int, vectors: int, g: Value, g_row: Value, weight: Value, k_step: Value, i_step: Value,
+    count: Value, many: Value, wholes: Value, ends: Value, columns: Value, x1: Value, x1_row: Value, x2: Value,
+    x2_row: Value, totals: Value, dx2: Value, dx2_row: Value,
+) -> None:  # fmt: skip
+    """``many`` numbers i of :func:`tiles.share`: ``wholes`` tiles along j, and ``ends`` (0 or 1) of ``columns``."""
+    size = vectors * words.lanes * words.itemsize
+
+    def one(_: Value, weight: Value, x1: Value, totals: Value) -> list[Value]:
+        def along(masked: bool) -> Callable[..., list[Value]]:
+            def tile(_: Value, here: Value, x2: Value, dx2: Value) -> list[Value]:
+                tiles.share(
+                    words, rows, vectors, masked, g, g_row, here, k_step, count, i_step, columns, x1, x1_row,
+                    x2, x2_row, totals, dx2, dx2_row,
+                )  # fmt: skip
+                return [words.add(a, size) for a in (here, x2, dx2)]
+
+            return tile
+
+        carried = words.repeat(wholes, [weight, x2, dx2], along(False))
+        words.repeat(ends, carried, along(True))
+        return [words.add(weight, i_step), words.add(x1, words.itemsize), words.next_line(totals, rows)]
+
+    words.repeat(many, [weight, x1, totals], one)
+
+
+def sweep(
+    words: Words, rows: int, many: int, weight: Value, w_row: Value, wholes: Value, ends: Value, columns: Value,
+    groups: Value, lasts: Value, x1: Value, x1_row: Value, x2: Value, x2_row: Value, totals: Value, total_step: Value,
+) -> None:  # fmt: skip
+    """``groups`` of ``many`` numbers i of :func:`tiles.sweep`, and ``lasts`` single ones."""
+
+    def group(some: int) -> Callable[..., list[Value]]:
+        def body(_: Value, weight: Value, x1: Value) -> list[Value]:
+            tiles.sweep(
+                words, rows, some, weight, w_row, wholes, ends, columns, x1, x1_row, x2, x2_row, totals, total_step
+            )
+            return [words.add(weight, words.times(w_row, some)), words.add(x1, some * words.itemsize)]
+
+        return body
+
+    carried = words.repeat(groups, [weight, x1], group(many))
+    words.repeat(lasts, carried, group(1))
 
 
 def _panels(

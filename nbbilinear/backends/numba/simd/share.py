@@ -4,9 +4,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..compiling import loops
-from . import moves, tiles
+from . import lines, moves
 from .machine import aligned, call, compiler, where
 from .panels import SPARE_BYTES
+
+BLOCK = 16  # of the sum over k
 
 
 class Cut(NamedTuple):
@@ -22,8 +24,7 @@ class Code(NamedTuple):
 
     clear: int
     settle: int
-    whole: int
-    end: int
+    share: int
 
 
 @lru_cache(maxsize=256)
@@ -44,29 +45,25 @@ def most_rows(dtype: Any) -> int:
 def code_of(rows: int, vectors: int, dtype: Any) -> Code:
     """Compile what a cut needs."""
     compiled = compiler(dtype)
-    shares = (compiled(tiles.share, rows, vectors, masked) for masked in (False, True))
-    return Code(*[compiled(moves.clear, 1), compiled(moves.settle), *shares])
+    return Code(compiled(moves.clear, 1), compiled(moves.settle), compiled(lines.share, rows, vectors))
 
 
 @loops
 def share(cut, code, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, _start, _stop):
     """Dx1 and dx2 of all rows."""
-    size, (rows, in1), in2 = x1.itemsize, x1.shape, x2.shape[1]
+    size, (rows, in1), in2, outputs = x1.itemsize, x1.shape, x2.shape[1], weight.shape[1]
     totals = aligned(piece)
     zero = totals + in1 * rows * cut.lanes * size
     call(code.clear, in1 * rows + 1, totals)
     if not accumulate:
         dx2[:] = 0
-    for j in range(0, in2, cut.width):
-        tile = code.whole if in2 - j >= cut.width else code.end
-        for i in range(in1):
-            w, step = where(weight) + (i * in2 + j) * size, in1 * in2 * size
-            ahead = in2 * size
-            call(
-                tile, where(grad_output), grad_output.strides[0], w, step, weight.shape[1], ahead, in2 - j,
-                where(x1) + i * size, x1.strides[0], where(x2) + j * size, x2.strides[0],
-                totals + i * rows * cut.lanes * size, where(dx2) + j * size, dx2.strides[0],
-            )  # fmt: skip
+    wholes = in2 // cut.width
+    for k in range(0, outputs, BLOCK):
+        call(
+            code.share, where(grad_output) + k * size, grad_output.strides[0], where(weight) + k * in1 * in2 * size,
+            in1 * in2 * size, in2 * size, min(BLOCK, outputs - k), in1, wholes, 1 if in2 % cut.width else 0,
+            in2 % cut.width, where(x1), x1.strides[0], where(x2), x2.strides[0], totals, where(dx2), dx2.strides[0],
+        )  # fmt: skip
     if dx1.size:
         for i in range(in1):
             target = where(dx1) + i * size

@@ -4,6 +4,7 @@ A panel holds a block of rows with its features one under the other: lanes are r
 numbers of a weight, each broadcast, by ``vectors`` vectors of a panel. Steps are bytes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from .words import Words
@@ -44,17 +45,23 @@ def spread(
 
 
 def product(
-    words: Words, rows: int, vectors: int, left: tuple[Value, Value], z: Value, count: Value, c: Value, c_step: Value,
-    columns: Value, add: Value,
+    words: Words, rows: int, vectors: int, past: bool, left: tuple[Value, Value], z: Value, count: Value, c: Value,
+    c_step: Value, columns: Value, add: Value,
 ) -> None:  # fmt: skip
-    """C[r,v] = sum_p A[p,r] z[p,v], for the first ``columns`` numbers of each row of C; added to C if ``add`` is 1."""
+    """C[r,v] = sum_p A[p,r] z[p,v], for the first ``columns`` numbers of each row of C; added to C if ``add`` is 1.
+
+    ``past`` the caches: whole vectors of a C that is not added to.
+    """
     sums = _sums(words, rows, vectors, left, (z, vectors * words.lanes * words.itemsize), count)
     within = [words.first(words.add(columns, -v * words.lanes)) for v in range(vectors)]
     present = [words.both(mask, words.less(0, add)) for mask in within]
     for r in range(rows):
         for v in range(vectors):
-            value = words.plus(words.load(c, v * words.lanes, present[v]), sums[r][v])
-            words.store(value, c, v * words.lanes, within[v])
+            if past:
+                words.store_past(sums[r][v], c, v * words.lanes)
+            else:
+                value = words.plus(words.load(c, v * words.lanes, present[v]), sums[r][v])
+                words.store(value, c, v * words.lanes, within[v])
         c = words.add(c, c_step)
 
 
@@ -138,30 +145,76 @@ def share(
         x1, x2, dx2 = words.add(x1, x1_row), words.add(x2, x2_row), words.add(dx2, dx2_row)
 
 
+def sweep(
+    words: Words, rows: int, many: int, weight: Value, w_row: Value, wholes: Value, ends: Value, columns: Value,
+    x1: Value, x1_row: Value, x2: Value, x2_row: Value, totals: Value, total_step: Value,
+) -> None:  # fmt: skip
+    """totals[b,:] += sum_i x1[b,i] s[i,b] of ``many`` numbers i, s[i,b] = sum_j W[i,j] x2[b,j]; lanes are j.
+
+    W is read along its rows: ``wholes`` vectors, then ``ends`` (0 or 1) of ``columns`` numbers.
+    """
+    held, passed = _Rows(words, weight, w_row, many), _Rows(words, x2, x2_row, rows)
+    if many > rows:
+        held, passed = passed, held
+
+    def step(mask: Value) -> Callable[..., list[Value]]:
+        def body(_: Value, *carried: Value) -> list[Value]:
+            first, second, sums = carried[:split], carried[split:begin], list(carried[begin:])
+            factors = [words.load(held.at(first, n), 0, mask) for n in range(held.count)]
+            for m in range(passed.count):
+                value = words.load(passed.at(second, m), 0, mask)
+                for n in range(held.count):
+                    place = m * held.count + n
+                    sums[place] = words.fma(value, factors[n], sums[place])
+            return [*(words.next_line(a, 1) for a in carried[:begin]), *sums]
+
+        return body
+
+    split, begin = len(held.starts), len(held.starts) + len(passed.starts)
+    carried = [*held.starts, *passed.starts, *[words.zero] * (rows * many)]
+    carried = words.repeat(wholes, carried, step(None))
+    sums = words.repeat(ends, carried, step(words.first(columns)))[begin:]
+    for r in range(rows):
+        total = words.load(totals)
+        for i in range(many):
+            total = words.fma(words.broadcast(x1, i), sums[i * rows + r if many > rows else r * many + i], total)
+        words.store(total, totals)
+        x1, totals = words.add(x1, x1_row), words.add(totals, total_step)
+
+
+class _Rows:
+    """Rows where they lie. Three share a pointer: an address is one plus one or two times a step, so all fit."""
+
+    def __init__(self, words: Words, start: Value, row: Value, count: int) -> None:
+        self.words, self.count = words, count
+        self.offsets = (words.integer(0), row, words.times(row, 2))
+        self.starts = [words.add(start, words.times(row, r)) for r in range(0, count, 3)]
+
+    def at(self, pointers: Any, r: int) -> Value:
+        """The address of row r, where the pointers have moved to."""
+        return self.words.add(pointers[r // 3], self.offsets[r % 3])
+
+
 def _sums_of_rows(
     words: Words, rows: int, vectors: int, left: tuple[Value, Value], right: tuple[Value, Value], count: Value,
     within: list[Value], ahead: Value,
 ) -> list[list[Value]]:  # fmt: skip
-    """sums[r][v] = sum_p A[r,p] B[p,v] with the rows of A where they lie, in registers.
-
-    Three rows share a pointer, since an address can be a pointer plus one or two times a step: all fit into registers.
-    """
-    a_row = left[1]
-    offsets = (words.integer(0), a_row, words.times(a_row, 2))
-    starts = [words.add(left[0], words.times(a_row, r)) for r in range(0, rows, 3)]
+    """sums[r][v] = sum_p A[r,p] B[p,v] with the rows of A where they lie, in registers."""
+    lines = _Rows(words, *left, rows)
+    begin = 1 + len(lines.starts)
 
     def body(_: Value, b: Value, *carried: Value) -> list[Value]:
-        pointers, sums = carried[: len(starts)], carried[len(starts) :]
+        pointers, sums = carried[: begin - 1], carried[begin - 1 :]
         words.prefetch(words.add(b, ahead))
         factors = [words.load(b, v * words.lanes, within[v]) for v in range(vectors)]
         new = []
         for r in range(rows):
-            number = words.broadcast(words.add(pointers[r // 3], offsets[r % 3]))
+            number = words.broadcast(lines.at(pointers, r))
             new += [words.fma(number, factors[v], sums[r * vectors + v]) for v in range(vectors)]
         return [words.add(b, right[1]), *(words.add(pointer, words.itemsize) for pointer in pointers), *new]
 
-    carried = [right[0], *starts, *[words.zero] * (rows * vectors)]
-    sums = words.repeat(count, carried, body)[1 + len(starts) :]
+    carried = [right[0], *lines.starts, *[words.zero] * (rows * vectors)]
+    sums = words.repeat(count, carried, body)[begin:]
     return [sums[r * vectors : (r + 1) * vectors] for r in range(rows)]
 
 

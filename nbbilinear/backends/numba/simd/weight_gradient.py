@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ....problem import Problem
 from .. import parallel
+from ..arrays import LARGE
 from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
 from . import lines, moves
@@ -18,7 +19,9 @@ from .tasks import counting, of_rows
 
 Array = Any
 
-BLOCK = 256  # of the sum over rows: z stays in the first cache
+BLOCK = 256  # of the sum over rows
+PAST_BYTES = LARGE  # of dW that is written past the caches: 512 MB took 0.72 of the time, 64 MB 0.9, 12 MB 1
+Z_BYTES = 1 << 17  # in the second-level cache; a row of dW is written in one stretch where z of all j fits
 
 
 class Cut(NamedTuple):
@@ -30,6 +33,7 @@ class Cut(NamedTuple):
     tall: int  # sums down a tile
     last: int  # sums down the last tile
     width: int  # of a panel of x2
+    stretch: int  # numbers j whose z are made together
     lanes: int
     piece: int  # elements of workspace
 
@@ -41,6 +45,7 @@ class Code(NamedTuple):
     pick_tiles: int
     scale: int
     product: int
+    product_past: int
 
 
 @lru_cache(maxsize=256)
@@ -53,21 +58,23 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
     if per_factor * factors > flop:
         some = max(1, flop // per_factor) if factors > 1 else 1
     few = min(thirds, up(max(1, flop // (2 * rows * in2)), tall)) if factors == 1 else thirds
-    line = up(in2, width) + width + up(few, lanes)
+    stretch = min(up(in2, width), up(max(1, Z_BYTES // (block * dtype.itemsize)), width))
+    line = up(in2, width) + stretch + up(few, lanes)
     last = thirds - (thirds - 1) // tall * tall
-    return Cut(block, some, few, tall, last, width, lanes, block * line + SPARE_BYTES // dtype.itemsize)
+    return Cut(block, some, few, tall, last, width, stretch, lanes, block * line + SPARE_BYTES // dtype.itemsize)
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, last: int, width: int, dtype: Any) -> Code:
-    """Compile what a cut needs."""
+def code_of(tall: int, last: int, width: int, past: bool, dtype: Any) -> Code:
+    """Compile what a cut needs; ``past``: dW may be written past the caches."""
     compiled = compiler(dtype)
     vectors = width // compiled.lanes
     return Code(
         compiled(moves.pick, width),
         compiled(moves.pick_tiles, tall, last),
         compiled(moves.scale, vectors),
-        compiled(lines.product, tall, last, vectors),
+        compiled(lines.product, tall, last, vectors, False),
+        compiled(lines.product, tall, last, vectors, True) if past else 0,
     )
 
 
@@ -92,7 +99,8 @@ def fill(
     order, parts = of_rows(which, len(x1), len(x1), whole, some)
     if which is None:
         order = counting(cut.rows)
-    code = code_of(cut.tall, cut.last, cut.width, x2.dtype)
+    past = dweight.nbytes >= PAST_BYTES and in2 % cut.width == 0 and cut.rows == len(x1)
+    code = code_of(cut.tall, cut.last, cut.width, past, x2.dtype)
     args = (cut, code, parts, order, third, factor, x2, dweight, by_x1, which is not None, accumulate)
     parallel.run(weight_gradient, args, len(parts), 1, workspace, cut.piece)
 
@@ -125,13 +133,15 @@ def weight_gradient(
     k_step, i_step = dweight.strides[1], dweight.strides[2]
     third_step, factor_step = (i_step, k_step) if by_x1 else (k_step, i_step)
     f_row, f_column, panel_bytes = factor.strides[0], factor.strides[1], cut.rows * cut.width * size
+    begins_lines = (where(dweight) | third_step | factor_step) % 64 == 0
+    product = code.product_past if code.product_past != 0 and begins_lines and not accumulate else code.product
     for part in range(start, stop):
         place, first, rows, begin, some = parts[part, 1], parts[part, 2], parts[part, 3], parts[part, 4], parts[part, 5]
         f, fs, t, ts = begin, some, 0, third.shape[1]
         if factor.shape[1] == 1:
             f, fs, t, ts = 0, 1, begin, some
         talls, lasts, z = ts // cut.tall, 1 if ts % cut.tall else 0, aligned(piece)
-        panels = z + panel_bytes
+        panels = z + cut.stretch // cut.width * panel_bytes
         packed = panels + -(-in2 // cut.width) * panel_bytes
         c = where(dweight) + parts[part, 0] * dweight.strides[0] + f * factor_step + t * third_step
         for b in range(0, rows, cut.rows):
@@ -142,8 +152,12 @@ def weight_gradient(
             for j in range(0, in2, cut.width):
                 source, panel = where(x2) + (here * in2 + j) * size, panels + j // cut.width * panel_bytes
                 call(code.pick, source, numbers, in2 * size, count, in2 - j, panel)
-            for q in range(fs):  # outside, since a row of W over all j is one stretch of memory
-                for j in range(0, in2, cut.width):
-                    panel, c_q = panels + j // cut.width * panel_bytes, c + q * factor_step + j * size
-                    call(code.scale, where(factor) + here * f_row + (f + q) * f_column, numbers, f_row, panel, count, z)
-                    call(code.product, packed, talls, lasts, z, count, c_q, third_step, in2 - j, add)
+            for q in range(fs):
+                factors = where(factor) + here * f_row + (f + q) * f_column
+                for j in range(0, in2, cut.stretch):
+                    panel, columns = panels + j // cut.width * panel_bytes, min(cut.stretch, in2 - j)
+                    for v in range(0, columns, cut.width):
+                        at = v // cut.width * panel_bytes
+                        call(code.scale, factors, numbers, f_row, panel + at, count, z + at)
+                    c_q = c + q * factor_step + j * size
+                    call(product, packed, talls, lasts, z, panel_bytes, count, c_q, third_step, columns, add)

@@ -44,6 +44,17 @@ class Words:
         kinds = [self.vector, where.type, _I32, self._mask]
         self._call(f"llvm.masked.store.{self._suffix}.p0", ir.VoidType(), kinds, value, where, self._align, mask)
 
+    def store_past(self, value: Value, address: Value, element: int = 0) -> None:
+        """Write a vector past the caches; the address is that of a whole vector."""
+        store = self.builder.store(
+            value, self._pointer(address, element, self.vector), align=self.lanes * self.itemsize
+        )
+        store.set_metadata("nontemporal", self.builder.module.add_metadata([_I32(1)]))
+
+    def fence(self) -> None:
+        """What was written past the caches is there for all threads, before anything that follows."""
+        self.builder.fence("seq_cst")
+
     def load_number(self, address: Value, element: int = 0) -> Value:
         """One number."""
         return self.builder.load(self._pointer(address, element, self.scalar), align=self.itemsize)
