@@ -24,6 +24,7 @@ MACHINES = {
 }
 SMALL = {
     "BLOCK": 6,
+    "NATIVE_BLOCK": 5,
     "PANEL_BYTES": 4000,
     "HEAVY_BYTES": 4000,
     "WEIGHT_BYTES": 500,

@@ -34,9 +34,10 @@ def up(count: int, multiple: int) -> int:
 def panel_vectors(rows: int, weight_bytes: int, compiler: Compiler) -> int:
     """How many vectors a line of a panel has.
 
-    Two make the fastest tiles. One where that is enough for all rows; four where they are just enough and the weight
-    comes from memory, which is then read for twice as many rows.
+    Two make the fastest tiles. One where that is enough for all rows; three or four where they are just enough and the
+    weight comes from memory, which is then read for all rows at once.
     """
-    if rows <= compiler.lanes:
-        return 1
-    return 4 if 2 * compiler.lanes < rows <= 4 * compiler.lanes and weight_bytes > 1 << 20 and compiler.sums > 16 else 2
+    needed = -(-rows // compiler.lanes)
+    if needed <= 2:
+        return needed
+    return needed if needed <= 4 and weight_bytes > 1 << 20 and compiler.sums > 16 else 2

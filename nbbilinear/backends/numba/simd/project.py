@@ -8,7 +8,10 @@ from . import lines, moves
 from .machine import aligned, call, compiler, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors, up
 
-BLOCK = 256  # of the sum over i: with a panel of x1 in the first cache
+BLOCK = 256  # of the sum over i, where weights are packed: with a panel of x1 in the first cache
+NATIVE_BLOCK = (
+    64  # where they are not: few enough rows of a weight for all to be read ahead; 256 took 1.2 times as long
+)
 
 
 class Cut(NamedTuple):
@@ -42,8 +45,9 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // vectors), compiled.lanes
     group = up(min(rows, max(width, panel_bytes(in1 * in2 * size) // (size * (in1 + in2)))), width)
     some = max(1, min(outputs, flop // (2 * group * in1 * in2)))
-    block = even(in1, BLOCK)
-    packed = max(1, min(some, WEIGHT_BYTES // (block * in2 * size))) if group > width and in2 * size > 1024 else 0
+    packs = group > width and in2 * size > 1024
+    block = even(in1, BLOCK if packs else NATIVE_BLOCK)
+    packed = max(1, min(some, WEIGHT_BYTES // (block * in2 * size))) if packs else 0
     numbers = group // width * (up(in1, lanes) + up(in2, lanes) + up(some, lanes))
     piece = numbers * width + packed * block * in2 + SPARE_BYTES // size
     return Cut(group, some, lanes, width, tall, block, packed, piece)
