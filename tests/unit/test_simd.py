@@ -25,6 +25,7 @@ MACHINES = {
 SMALL = {
     "BLOCK": 6,
     "NATIVE_BLOCK": 5,
+    "NATIVE_BYTES": 500,
     "PANEL_BYTES": 4000,
     "HEAVY_BYTES": 4000,
     "WEIGHT_BYTES": 500,

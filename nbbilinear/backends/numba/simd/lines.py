@@ -107,8 +107,8 @@ def spread(
 
         def body(_: Value, weight: Value, x2: Value, dx2: Value) -> list[Value]:
             def one(_: Value, here: Value, x1: Value, dx1: Value) -> list[Value]:
-                step = words.integer(size) if packed else k_step
-                tiles.spread(words, rows, vectors, (here, step), g, count, x1, x2, dx1, dx2)
+                step, ahead = (words.integer(size), None) if packed else (k_step, words.integer(size + 60))
+                tiles.spread(words, rows, vectors, (here, step), g, count, x1, x2, dx1, dx2, ahead)
                 past = words.times(i_step, count) if packed else i_step
                 return [words.add(here, past), *(words.next_line(a, vectors) for a in (x1, dx1))]
 

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from ..compiling import loops
 from . import lines, moves
 from .machine import aligned, call, compiler, where
-from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, up
+from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors, up
 
-BLOCK = 384  # of the sum over k
+BLOCK = 384  # of the sum over k, where weights are packed
+NATIVE_BLOCK = 32  # where they are not: lines a power of two apart, which drive each other out of the cache
+NATIVE_BYTES = 1 << 16  # of such weights at a time, so that the next are read ahead
 
 
 class Cut(NamedTuple):
@@ -22,7 +24,8 @@ class Cut(NamedTuple):
     width: int  # rows of a panel
     tall: int  # numbers of the weight in a tile; some tiles have one less
     outputs: int  # block of the sum over k
-    packed: int  # numbers i whose weights are packed together; 0 where they are read where they lie
+    in1: int  # numbers i that take turns while a block of the weight is in the second-level cache
+    packed: bool  # their weights are packed; else they are read where they lie
     piece: int  # elements of workspace
 
 
@@ -41,7 +44,7 @@ class Code(NamedTuple):
 def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
     """Cut the gradients of ``rows`` rows that use one weight."""
     compiled, size = compiler(dtype), dtype.itemsize
-    vectors = 1 if rows <= compiled.lanes else 2
+    vectors = panel_vectors(rows, outputs * in1 * in2 * size, compiled)
     width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // vectors), compiled.lanes
     per_row = 2 * (in1 + in2) + outputs
     group = up(
@@ -50,11 +53,12 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
         ),
         width,
     )
-    block = even(outputs, BLOCK)
-    packed = max(1, min(in1, WEIGHT_BYTES // (block * in2 * size))) if group > width else 0
+    packed = group > width
+    block = even(outputs, BLOCK if packed else NATIVE_BLOCK)
+    together = max(1, min(in1, (WEIGHT_BYTES if packed else NATIVE_BYTES) // (block * in2 * size)))
     numbers = group // width * (2 * up(in1, lanes) + 2 * up(in2, lanes) + up(outputs, lanes))
-    piece = numbers * width + packed * block * in2 + SPARE_BYTES // size
-    return Cut(group, lanes, width, tall, block, packed, piece)
+    piece = numbers * width + packed * together * block * in2 + SPARE_BYTES // size
+    return Cut(group, lanes, width, tall, block, together, packed, piece)
 
 
 @lru_cache(maxsize=256)
@@ -101,11 +105,10 @@ def spread(cut, code, parts, order, grad_output, x1, x2, weight, dx1, dx2, accum
             call(code.gather, where(dx1) + at1, b, in1 * size, size, rows, in1, dx1_panels, x1_bytes)
         if accumulate and dx2.size:
             call(code.gather, where(dx2) + at2, b, row, size, rows, in2, dx2_panels, x2_bytes)
-        together = cut.packed if cut.packed else in1
         for k in range(0, outputs, cut.outputs):
             count = min(cut.outputs, outputs - k)
-            for i in range(0, in1, together):
-                some = min(together, in1 - i)
+            for i in range(0, in1, cut.in1):
+                some = min(cut.in1, in1 - i)
                 block, i_bytes = where(weight) + (w * outputs + k) * matrix + i * row, i * line
                 if cut.packed:
                     for q in range(some):

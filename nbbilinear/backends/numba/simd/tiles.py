@@ -30,11 +30,11 @@ def project(
 
 def spread(
     words: Words, rows: int, vectors: int, weight: tuple[Value, Value], g: Value, count: Value, x1: Value, x2: Value,
-    dx1: Value, dx2: Value,
+    dx1: Value, dx2: Value, ahead: Value,
 ) -> None:  # fmt: skip
     """With u[j,b] = sum_k W[k,j] g[k,b] of one i: dx1[b] += sum_j u x2[j,b] and dx2[j,b] += u x1[b]."""
     width = vectors * words.lanes
-    sums = _sums(words, rows, vectors, weight, (g, width * words.itemsize), count)
+    sums = _sums(words, rows, vectors, weight, (g, width * words.itemsize), count, ahead)
     for v in range(vectors):
         x1_i, dx1_i = words.load(x1, v * words.lanes), words.load(dx1, v * words.lanes)
         for r in range(rows):
