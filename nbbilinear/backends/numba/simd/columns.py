@@ -74,7 +74,7 @@ def _few(
     workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
     """One product for both gradients, at the speed of reading the weight."""
-    cut = share.cut_of(*x1.shape, x1.dtype)
+    cut = share.cut_of(*x1.shape, x2.shape[1], x1.dtype)
     code = share.code_of(len(x1), cut.width // cut.lanes, x1.dtype)
     g, *wanted = _lent(workspace[cut.piece :], (grad_output, x1, x2), (grad_output, dx1, dx2))
     if g is not grad_output:
@@ -108,20 +108,30 @@ def workspace(problem: Problem) -> int:
     if not {"x1", "x2"} & set(problem.wrt):
         return parallel.participants() * most
     if _are_few(rows, problem.out_features, problem.dtype):
-        few = share.cut_of(rows, problem.in1, problem.dtype).piece + rows * sum(sizes)
+        few = share.cut_of(rows, problem.in1, problem.in2, problem.dtype).piece + rows * sum(sizes)
         return max(few, parallel.participants() * most)
     return parallel.participants() * max(most, weigh.cut_of(rows, *sizes, problem.dtype, task_flop()).piece)
 
 
 def work(problem: Problem) -> Work | None:
-    """One GEMM-equivalent forward; backward one for each gradient, or for few rows one for both inputs."""
+    """One GEMM-equivalent forward; backward one for each gradient, or for few rows one for both inputs.
+
+    Rows where they lie take more addresses, by a sixteenth; columns of W and of gradients that are added to, a quarter.
+    """
     if problem.dtype not in VECTORS_OF or problem.selected:
         return None
     rows, outputs, itemsize = problem.shared, problem.out_features, problem.dtype.itemsize
-    passes = len({"x1", "x2", "weight"} & set(problem.wrt)) if problem.wrt else 1
-    if {"x1", "x2"} <= set(problem.wrt) and _are_few(rows, outputs, problem.dtype):
-        passes -= 1
     gemm = 2 * rows * outputs * problem.in1 * up(problem.in2, compiler(problem.dtype).lanes)
+    inputs, weight = len({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
+    if not problem.wrt:
+        passes = 1
+        flop = gemm if sweep.pays(rows, outputs, problem.in1, problem.in2, problem.dtype) else gemm * 17 // 16
+    elif inputs and _are_few(rows, outputs, problem.dtype):
+        passes = 1 + weight
+        flop = passes * gemm + 4 * gemm // min(outputs, share.BLOCK)
+    else:
+        passes = inputs + weight
+        flop = inputs * gemm * 5 // 4 + weight * gemm
     moved = rows * (problem.in1 + problem.in2) * itemsize + weight_bytes(problem)
     totals = 0 if problem.wrt else 128 * rows * outputs  # lanes are added up for every row and output
-    return Work(passes * gemm, passes * moved + totals, 3)
+    return Work(flop, passes * moved + totals, 4)

@@ -59,7 +59,7 @@ def workspace(problem: Problem) -> int:
 def work(problem: Problem) -> Work | None:
     """One GEMM-equivalent forward, one for both inputs and one for the weight; rows are moved into panels and back.
 
-    For the inputs every sum over k is followed by work of five of its steps.
+    For the inputs every sum over k is followed by work of four of its steps.
     """
     if problem.dtype not in VECTORS_OF:
         return None
@@ -69,8 +69,10 @@ def work(problem: Problem) -> Work | None:
     gemm = 2 * rows * outputs * problem.in1 * problem.in2
     inputs, weight = bool({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
     passes = inputs + weight if problem.wrt else 1
-    flop = passes * gemm + inputs * 5 * gemm // outputs
+    flop = passes * gemm + inputs * 4 * gemm // outputs
     flop += weight * gemm * (up(problem.in2, lanes) - problem.in2) // problem.in2  # dW has j in its lanes
     moved = 2 * rows * (problem.in1 + problem.in2 + outputs) * itemsize + weight_bytes(problem)
-    tiles_of = passes * -(-rows // (2 * lanes)) * outputs * -(-problem.in2 // 14)
-    return Work(flop, passes * moved + 300 * tiles_of, 2 + groups)
+    panels, tiles_of = -(-rows // (2 * lanes)), -(-problem.in2 // 14)
+    tiles = panels * tiles_of * outputs if not problem.wrt else inputs * panels * tiles_of * problem.in1
+    tiles += weight * outputs * -(-problem.in1 // 14) * -(-problem.in2 // (2 * lanes))
+    return Work(flop, passes * moved + 300 * tiles, 2 + groups)

@@ -28,10 +28,10 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, in1: int, dtype: Any) -> Cut:
+def cut_of(rows: int, in1: int, in2: int, dtype: Any) -> Cut:
     """Cut the gradients of ``rows`` rows."""
     compiled = compiler(dtype)
-    vectors = 4 if rows <= compiled.sums // 4 else 2
+    vectors = min(4 if rows <= compiled.sums // 4 else 2, -(-in2 // compiled.lanes))
     piece = (in1 * rows + 1) * compiled.lanes + SPARE_BYTES // dtype.itemsize
     return Cut(compiled.lanes, vectors * compiled.lanes, piece)
 
