@@ -23,7 +23,9 @@ LINES = [  # module, what stands there, what is put in its place, the kernel tha
     ("tiles", "words.fma(sums[r][v], x1_b, words.load(dx2, here, within[v]))", "words.multiply(sums[r][v], x1_b)", "columns"),
     ("tiles", "return self.words.add(pointers[r // 3], self.offsets[r % 3])", "return self.words.add(pointers[r // 3], self.offsets[0])", "columns"),
     ("tiles", "total = words.fma(words.broadcast(x1, i), sums[i * rows + r if many > rows else r * many + i], total)", "total = words.plus(sums[0], total)", "columns"),
-    ("lines", "words.repeat(lasts, carried, group(1))", "pass", "columns"),
+    ("lines", "words.repeat(lasts, carried, folded(1, lasts), step=SWEEP)", "pass", "columns"),
+    ("lines", "moves.fold(words, 1, words.integer(1), words.next_line(part, r)", "moves.fold(words, 1, words.integer(1), part", "columns"),
+    ("tiles", "added = [words.plus(*pair) for pair", "added = [pair[1] for pair", "outer"),
     ("lines", "words.repeat(ends, carried, along(True))", "pass", "columns"),
     ("share", "for k in range(0, outputs, BLOCK):", "for k in range(0, min(outputs, BLOCK), BLOCK):", "columns"),
     ("sweep", "for k in range(parts[part, 4], end, cut.totals):", "for k in range(parts[part, 4], parts[part, 4] + 1):", "columns"),
@@ -78,6 +80,6 @@ def test_a_changed_line_is_caught(monkeypatch, module, line, instead, kernel):
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("kernel", ["left", "columns"])
+@pytest.mark.parametrize("kernel", ["left", "columns", "outer"])
 def test_the_checks_pass_without_a_bug(kernel):
     check(f"numba/simd.{kernel}")

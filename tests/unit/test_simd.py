@@ -24,6 +24,8 @@ MACHINES = {
 }
 SMALL = {
     "BLOCK": 6,
+    "CHAIN": 4,
+    "SWEEP": 2,
     "NATIVE_BLOCK": 5,
     "NATIVE_BYTES": 500,
     "PANEL_BYTES": 4000,

@@ -8,7 +8,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent, weights_of
 from ..portable.rows import bias_gradient
-from . import left, outer_forward, outer_weight
+from . import left, outer_forward, outer_weight, tiles
 from .machine import compiler
 from .panels import even, task_flop, up
 from .tasks import counting, of_rows
@@ -77,7 +77,8 @@ def work(problem: Problem) -> Work | None:
     vectors, blocks = rows * in1 * -(-in2 // lanes), -(-in1 * in2 // outer_forward.BLOCK)
     moved = rows * (in1 + in2 + blocks * outputs) * size + 20 * vectors + 3 * weight_bytes(problem)
     if not problem.wrt:
-        return Work(2 * rows * up(outputs, lanes) * in1 * in2, moved, 4 + groups)
+        chains = 1 + 1 / tiles.CHAIN  # what they add up to
+        return Work(int(2 * chains * rows * up(outputs, lanes) * in1 * in2), moved, 4 + groups)
     wrt = tuple(name for name in problem.wrt if name in ("x1", "x2"))
     inputs = left.work(problem._replace(wrt=wrt)) if wrt else Work(0, 0, 0)
     if inputs is None or "weight" not in problem.wrt:

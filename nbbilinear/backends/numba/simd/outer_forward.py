@@ -49,7 +49,7 @@ class Code(NamedTuple):
 def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
     """Cut the product of ``rows`` rows with one weight."""
     compiled = compiler(dtype)
-    lanes, tall = compiled.lanes, compiled.sums // 2
+    lanes, tall = compiled.lanes, compiled.sums // 4  # the other half of the sums: what chains add up to
     some2 = even(in2, BLOCK)
     some1 = even(in1, max(1, BLOCK // in2))
     line = up(some1 * some2, lanes)

@@ -46,7 +46,7 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     some = max(1, min(outputs, flop // (2 * rows * in1 * in2)))
     totals = max(1, min(some, TOTALS_BYTES // (rows * compiled.lanes * dtype.itemsize)))
     fitting = [many for many in range(2, 9) if rows * many + min(rows, many) < compiled.sums + 4]
-    piece = (rows * totals + 1) * compiled.lanes + SPARE_BYTES // dtype.itemsize
+    piece = (rows * (totals + 1) + 1) * compiled.lanes + SPARE_BYTES // dtype.itemsize
     return Cut(rows, some, compiled.lanes, max(fitting, default=1), totals, piece)
 
 
@@ -62,17 +62,17 @@ def sweep(cut, code, parts, x1, x2, weight, bias, out, piece, start, stop):
     """Y of all parts from ``start`` on."""
     size, rows, in1, in2 = x1.itemsize, x1.shape[0], x1.shape[1], x2.shape[1]
     line, row, zero = cut.lanes * size, in2 * size, aligned(piece)
-    call(code.clear, 1, zero)
+    call(code.clear, 1 + rows, zero)
     for part in range(start, stop):
         end = parts[part, 4] + parts[part, 5]
         for k in range(parts[part, 4], end, cut.totals):
-            some, totals = min(cut.totals, end - k), zero + line
+            some, totals = min(cut.totals, end - k), zero + (1 + rows) * line
             call(code.clear, rows * some, totals)
             for q in range(some):
                 call(
                     code.sweep, where(weight) + (k + q) * in1 * row, row, in2 // cut.lanes, 1 if in2 % cut.lanes else 0,
                     in2 % cut.lanes, in1 // cut.many, in1 % cut.many, where(x1), x1.strides[0],
-                    where(x2), row, totals + q * line, some * line,
+                    where(x2), row, totals + q * line, some * line, zero + line,
                 )  # fmt: skip
             begin, step = (where(bias) + k * size, size) if bias.size else (zero, 0)
             for b in range(rows):
