@@ -15,8 +15,9 @@ import nbbilinear as nbl
 PLACE = "nbbilinear.backends.numba.simd."
 LINES = [  # module, what stands there, what is put in its place, the kernel that uses it
     ("tiles", "chains[r % 2] = words.fma(sums[r][v]", "chains[r % 2] = words.fma(sums[0][v]", "left"),
-    ("tiles", "dx1_i = words.fma(sums[r][v], words.load(x2, j), dx1_i)", "dx1_i = words.fma(sums[r][v], x1_i, dx1_i)", "left"),
-    ("tiles", "words.fma(sums[r][v], x1_i, words.load(dx2, j))", "words.multiply(sums[r][v], x1_i)", "left"),
+    ("tiles", "dx1_i[i], dx2_j = words.fma(u, x2_j, dx1_i[i]),", "dx1_i[i], dx2_j = words.fma(u, x2_j, dx1_i[0]),", "left"),
+    ("tiles", "words.fma(u, x1_i[i], dx2_j)", "words.multiply(u, x1_i[i])", "left"),
+    ("lines", "words.repeat(singles, carried, group(1))", "pass", "left"),
     ("tiles", "value = words.plus(words.load(c, v * words.lanes, present[v]), sums[r][v])", "value = sums[r][v]", "left"),
     ("tiles", "more = words.fma(sums[r][v], words.load(right, v * words.lanes, within[v]), total)", "more = words.plus(sums[r][v], total)", "columns"),
     ("tiles", "words.fma(factor, sums[r][v], words.load(target, here, within[v]))", "words.multiply(factor, sums[r][v])", "columns"),

@@ -41,7 +41,7 @@ def backward(
         order, parts = of_rows(which, len(x1), cut.rows, 1, 1)
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
         apart = grad_output.strides[1] != grad_output.itemsize
-        code = spread.code_of(cut.tall, cut.width // cut.lanes, cut.packed, apart, x1.dtype)
+        code = spread.code_of(cut.tall, cut.width // cut.lanes, cut.many, cut.packed, apart, x1.dtype)
         args = (cut, code, parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
         parallel.run(spread.spread, args, len(parts), 1, workspace, cut.piece)
     weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)

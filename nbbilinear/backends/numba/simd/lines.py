@@ -95,25 +95,33 @@ def project(
 
 
 def spread(
-    words: Words, tall: int, vectors: int, packed: bool, weight: Value, k_step: Value, i_step: Value, count: Value,
-    talls: Value, lows: Value, some: Value, g: Value, x1: Value, x2: Value, dx1: Value, dx2: Value,
+    words: Words, tall: int, vectors: int, many: int, packed: bool, weight: Value, k_step: Value, i_step: Value,
+    count: Value, talls: Value, lows: Value, groups: Value, singles: Value, g: Value, x1: Value, x2: Value, dx1: Value,
+    dx2: Value,
 ) -> None:  # fmt: skip
-    """dx1[i,b] += sum_j u x2[j,b] and dx2[j,b] += sum_i u x1[i,b] for ``some`` i, u[i,j,b] = sum_k W[k,i,j] g[k,b].
+    """Tile after tile of numbers j, :func:`tiles.spread` for ``groups`` of ``many`` numbers i, and ``singles``.
 
     Numbers i turn inside: the lines of a tile in x2 and dx2 stay in the first cache. Packed tiles of an i lie together.
     """
+    past_i = words.times(i_step, count) if packed else i_step
 
     def all_i(rows: int) -> Callable[..., list[Value]]:
         size, panel = rows * words.itemsize, rows * vectors * words.lanes * words.itemsize
 
         def body(_: Value, weight: Value, x2: Value, dx2: Value) -> list[Value]:
-            def one(_: Value, here: Value, x1: Value, dx1: Value) -> list[Value]:
-                step, ahead = (words.integer(size), None) if packed else (k_step, words.integer(size + 60))
-                tiles.spread(words, rows, vectors, (here, step), g, count, x1, x2, dx1, dx2, ahead)
-                past = words.times(i_step, count) if packed else i_step
-                return [words.add(here, past), *(words.next_line(a, vectors) for a in (x1, dx1))]
+            def group(some: int) -> Callable[..., list[Value]]:
+                def one(_: Value, here: Value, x1: Value, dx1: Value) -> list[Value]:
+                    step, ahead = (words.integer(size), None) if packed else (k_step, words.integer(size + 60))
+                    tiles.spread(words, rows, vectors, some, (here, step, past_i), g, count, x1, x2, dx1, dx2, ahead)
+                    return [
+                        words.add(here, words.times(past_i, some)),
+                        *(words.next_line(a, some * vectors) for a in (x1, dx1)),
+                    ]
 
-            words.repeat(some, [weight, x1, dx1], one)
+                return one
+
+            carried = words.repeat(groups, [weight, x1, dx1], group(many))
+            words.repeat(singles, carried, group(1))
             past = words.times(count, size) if packed else size
             return [words.add(weight, past), words.add(x2, panel), words.add(dx2, panel)]
 

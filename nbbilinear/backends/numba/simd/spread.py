@@ -13,6 +13,9 @@ from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors,
 
 BLOCK = 384  # of the sum over k, where weights are packed
 NATIVE_BLOCK = 32  # where they are not: lines a power of two apart, which drive each other out of the cache
+FEW = (
+    8  # outputs for which two numbers i share a tile: 1024x768x768x5 took 1.13 times as long with one, 46 outputs 0.98
+)
 NATIVE_BYTES = 1 << 16  # of such weights at a time, so that the next are read ahead
 
 
@@ -22,7 +25,8 @@ class Cut(NamedTuple):
     rows: int  # of a task
     lanes: int
     width: int  # rows of a panel
-    tall: int  # numbers of the weight in a tile; some tiles have one less
+    tall: int  # numbers j of a tile; some tiles have one less
+    many: int  # numbers i of a tile
     outputs: int  # block of the sum over k
     in1: int  # numbers i that take turns while a block of the weight is in the second-level cache
     packed: bool  # their weights are packed; else they are read where they lie
@@ -45,7 +49,8 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     """Cut the gradients of ``rows`` rows that use one weight."""
     compiled, size = compiler(dtype), dtype.itemsize
     vectors = panel_vectors(rows, outputs * in1 * in2 * size, compiled)
-    width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // vectors), compiled.lanes
+    many = 2 if outputs <= FEW and vectors <= 2 and in1 > 1 else 1
+    width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // (many * vectors)), compiled.lanes
     per_row = 2 * (in1 + in2) + outputs
     group = up(
         min(
@@ -58,11 +63,11 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     together = max(1, min(in1, (WEIGHT_BYTES if packed else NATIVE_BYTES) // (block * in2 * size)))
     numbers = group // width * (2 * up(in1, lanes) + 2 * up(in2, lanes) + up(outputs, lanes))
     piece = numbers * width + packed * together * block * in2 + SPARE_BYTES // size
-    return Cut(group, lanes, width, tall, block, together, packed, piece)
+    return Cut(group, lanes, width, tall, many, block, together, packed, piece)
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, vectors: int, packed: bool, apart: bool, dtype: Any) -> Code:
+def code_of(tall: int, vectors: int, many: int, packed: bool, apart: bool, dtype: Any) -> Code:
     """Compile what a cut needs; ``apart``: the columns of g are no neighbours."""
     compiled = compiler(dtype)
     return Code(
@@ -71,7 +76,7 @@ def code_of(tall: int, vectors: int, packed: bool, apart: bool, dtype: Any) -> C
         compiled(lines.scatter, vectors),
         compiled(moves.clear, vectors),
         compiled(moves.pack_tiles, tall, max(1, tall - 1)) if packed else 0,
-        compiled(lines.spread, tall, vectors, packed),
+        compiled(lines.spread, tall, vectors, many, packed),
     )
 
 
@@ -117,7 +122,7 @@ def spread(cut, code, parts, order, grad_output, x1, x2, weight, dx1, dx2, accum
                 for p in range(panels):
                     p1, p2, g = p * x1_bytes + i_bytes, p * x2_bytes, g_panels + p * g_bytes + k * line
                     call(
-                        code.spread, block, matrix, row, count, talls, lows, some, g,
+                        code.spread, block, matrix, row, count, talls, lows, some // cut.many, some % cut.many, g,
                         x1_panels + p1, x2_panels + p2, dx1_panels + p1, dx2_panels + p2,
                     )  # fmt: skip
         if dx1.size:

@@ -30,19 +30,41 @@ def project(
 
 
 def spread(
-    words: Words, rows: int, vectors: int, weight: tuple[Value, Value], g: Value, count: Value, x1: Value, x2: Value,
-    dx1: Value, dx2: Value, ahead: Value,
+    words: Words, rows: int, vectors: int, many: int, weight: tuple[Value, Value, Value], g: Value, count: Value,
+    x1: Value, x2: Value, dx1: Value, dx2: Value, ahead: Value,
 ) -> None:  # fmt: skip
-    """With u[j,b] = sum_k W[k,j] g[k,b] of one i: dx1[b] += sum_j u x2[j,b] and dx2[j,b] += u x1[b]."""
+    """With u[i,j,b] = sum_k W[k,i,j] g[k,b]: dx1[i,b] += sum_j u x2[j,b] and dx2[j,b] += sum_i u x1[i,b].
+
+    Of ``many`` numbers i, so that x2 and dx2 are read and written once for all of them. W is an address, its step along
+    k, and that along i.
+    """
+    here, step, i_step = weight
     width = vectors * words.lanes
-    sums = _sums(words, rows, vectors, weight, (g, width * words.itemsize), count, ahead)
+
+    def body(_: Value, here: Value, g: Value, *sums: Value) -> list[Value]:
+        factors, new = [words.load(g, v * words.lanes) for v in range(vectors)], []
+        for i in range(many):
+            line = words.add(here, words.times(i_step, i)) if i else here
+            if ahead is not None:
+                words.prefetch(words.add(line, ahead))
+            for r in range(rows):
+                number, place = words.broadcast(line, r), (i * rows + r) * vectors
+                new += [words.fma(number, factors[v], sums[place + v]) for v in range(vectors)]
+        return [words.add(here, step), words.add(g, width * words.itemsize), *new]
+
+    sums = words.repeat(count, [here, g, *[words.zero] * (many * rows * vectors)], body)[2:]
     for v in range(vectors):
-        x1_i, dx1_i = words.load(x1, v * words.lanes), words.load(dx1, v * words.lanes)
+        places = [i * width + v * words.lanes for i in range(many)]
+        x1_i, dx1_i = [words.load(x1, place) for place in places], [words.load(dx1, place) for place in places]
         for r in range(rows):
             j = r * width + v * words.lanes
-            dx1_i = words.fma(sums[r][v], words.load(x2, j), dx1_i)
-            words.store(words.fma(sums[r][v], x1_i, words.load(dx2, j)), dx2, j)
-        words.store(dx1_i, dx1, v * words.lanes)
+            x2_j, dx2_j = words.load(x2, j), words.load(dx2, j)
+            for i in range(many):
+                u = sums[(i * rows + r) * vectors + v]
+                dx1_i[i], dx2_j = words.fma(u, x2_j, dx1_i[i]), words.fma(u, x1_i[i], dx2_j)
+            words.store(dx2_j, dx2, j)
+        for place, value in zip(places, dx1_i, strict=True):
+            words.store(value, dx1, place)
 
 
 def product(
