@@ -44,8 +44,8 @@ class Code(NamedTuple):
 def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
     """Cut the product of ``rows`` rows with one weight."""
     compiled, size = compiler(dtype), dtype.itemsize
-    vectors = 4 if rows <= compiled.sums // 4 else 2
-    tall = even(rows, compiled.sums // vectors)
+    vectors = min(4 if rows <= compiled.sums // 4 else 2, -(-max(in1, in2) // compiled.lanes))
+    tall = even(rows, compiled.sums // max(2, vectors))  # more rows would have more addresses than registers
     group = min(up(rows, tall), up(max(8 * tall, ROW_BYTES // (size * max(in1, in2))), tall))
     some = max(1, min(outputs, flop // (2 * group * in1 * in2)))
     width, block = vectors * compiled.lanes, min(max(in1, in2), BLOCK)
