@@ -30,9 +30,15 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("backends.gemm.pairs", "backends.numba.portable.rows", "backends.numba.fused", "backends.numba.simd.words"),
     ("backends.gemm", "backends.numba.portable.pairs", "backends.numba.simd.machine", "backends.numba.simd.tasks"),
     ("backends.numba.portable", "backends.numba.simd.panels", "backends.numba.simd.moves", "backends.numba.simd.tiles"),
+    ("backends.numba.simd.row_tiles",),
     ("backends.numba.simd.lines",),
     ("backends.numba.simd.project", "backends.numba.simd.spread", "backends.numba.simd.weight_gradient"),
-    ("backends.numba.simd.weigh", "backends.numba.simd.accumulate", "backends.numba.simd.share"),
+    (
+        "backends.numba.simd.weigh",
+        "backends.numba.simd.sweep",
+        "backends.numba.simd.accumulate",
+        "backends.numba.simd.share",
+    ),
     (
         "backends.numba.simd.left",
         "backends.numba.simd.columns",

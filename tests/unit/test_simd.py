@@ -45,6 +45,7 @@ SIZES = [
     (14, 17, 35, 3),
     (5, 10, 37, 9),
     (70, 19, 33, 8),
+    (40, 16, 16, 1),
     (131, 8, 8, 41),
 ]  # rows, in1, in2, out
 ROWS = [kernel.name for kernel in simd.KERNELS if kernel.structure == "rows"]

@@ -7,7 +7,7 @@ These loops could stand in Numba; there each costs some tenths of a second to co
 from collections.abc import Callable
 from typing import Any
 
-from . import moves, tiles
+from . import moves, row_tiles, tiles
 from .words import Words
 
 Value = Any
@@ -171,7 +171,7 @@ def weigh(
 
     def body(rows: int) -> Callable[..., list[Value]]:
         def one(_: Value, left: Value, right: Value, totals: Value) -> list[Value]:
-            tiles.weigh(
+            row_tiles.weigh(
                 words,
                 rows,
                 vectors,
@@ -205,7 +205,7 @@ def accumulate(
 
     def body(rows: int) -> Callable[..., list[Value]]:
         def one(_: Value, left: Value, factors: Value, target: Value) -> list[Value]:
-            tiles.accumulate(
+            row_tiles.accumulate(
                 words, rows, vectors, masked, left, left_row, panel, step, count, columns, factors, factor_row,
                 target, target_row,
             )  # fmt: skip
@@ -223,13 +223,13 @@ def share(
     count: Value, many: Value, wholes: Value, ends: Value, columns: Value, x1: Value, x1_row: Value, x2: Value,
     x2_row: Value, totals: Value, dx2: Value, dx2_row: Value,
 ) -> None:  # fmt: skip
-    """``many`` numbers i of :func:`tiles.share`: ``wholes`` tiles along j, and ``ends`` (0 or 1) of ``columns``."""
+    """``many`` numbers i of :func:`row_tiles.share`: ``wholes`` tiles along j, and ``ends`` (0 or 1) of ``columns``."""
     size = vectors * words.lanes * words.itemsize
 
     def one(_: Value, weight: Value, x1: Value, totals: Value) -> list[Value]:
         def along(masked: bool) -> Callable[..., list[Value]]:
             def tile(_: Value, here: Value, x2: Value, dx2: Value) -> list[Value]:
-                tiles.share(
+                row_tiles.share(
                     words, rows, vectors, masked, g, g_row, here, k_step, count, i_step, columns, x1, x1_row,
                     x2, x2_row, totals, dx2, dx2_row,
                 )  # fmt: skip
@@ -249,14 +249,14 @@ def sweep(
     groups: Value, lasts: Value, x1: Value, x1_row: Value, x2: Value, x2_row: Value, totals: Value, total_step: Value,
     part: Value,
 ) -> None:  # fmt: skip
-    """``groups`` of ``many`` numbers i of :func:`tiles.sweep`, and ``lasts`` single ones.
+    """``groups`` of ``many`` numbers i of :func:`row_tiles.sweep`, and ``lasts`` single ones.
 
     Some groups are summed in ``part``, a vector for every row, which is zero before and after.
     """
 
     def group(some: int) -> Callable[..., list[Value]]:
         def body(_: Value, weight: Value, x1: Value) -> list[Value]:
-            tiles.sweep(words, rows, some, weight, w_row, wholes, ends, columns, x1, x1_row, x2, x2_row, part)
+            row_tiles.sweep(words, rows, some, weight, w_row, wholes, ends, columns, x1, x1_row, x2, x2_row, part)
             return [words.add(weight, words.times(w_row, some)), words.add(x1, some * words.itemsize)]
 
         return body

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import parallel
 from ..compiling import loops
-from . import moves, tiles
+from . import moves, row_tiles
 from .machine import aligned, call, compiler
 from .panels import SPARE_BYTES, even, task_flop, up
 
@@ -165,7 +165,7 @@ def _compile_tiles(dtype: Any, rows: int, across: int) -> None:
     for tall in {even(some, code.tall) - less for some in blocks for less in (0, 1)} - {0}:
         for vectors in (1, 2):
             if not code.tiles[across, vectors - 1, tall]:
-                code.tiles[across, vectors - 1, tall] = compiler(dtype)(tiles.cross, tall, vectors, across)
+                code.tiles[across, vectors - 1, tall] = compiler(dtype)(row_tiles.cross, tall, vectors, across)
 
 
 @loops

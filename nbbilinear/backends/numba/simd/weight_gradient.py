@@ -147,17 +147,21 @@ def weight_gradient(
         for b in range(0, rows, cut.rows):
             count, add = min(cut.rows, rows - b), 1 if accumulate or b > 0 else 0
             here, numbers = (0, where(order) + 8 * (place + b)) if selected else (first + b, where(order))
-            source = where(third) + here * third.strides[0] + t * size
-            call(code.pick_tiles, source, numbers, third.strides[0], count, talls, lasts, packed)
-            for j in range(0, in2, cut.width):
-                source, panel = where(x2) + (here * in2 + j) * size, panels + j // cut.width * panel_bytes
-                call(code.pick, source, numbers, in2 * size, count, in2 - j, panel)
+            tiles, x2_panels = where(third) + here * third.strides[0] + t * size, where(x2) + here * in2 * size
+            if selected or cut.tall * size != third.strides[0] or ts != cut.tall:  # else they are one tile as they lie
+                call(code.pick_tiles, tiles, numbers, third.strides[0], count, talls, lasts, packed)
+                tiles = packed
+            if selected or cut.width != in2:  # else they are one panel
+                for j in range(0, in2, cut.width):
+                    panel = panels + j // cut.width * panel_bytes
+                    call(code.pick, x2_panels + j * size, numbers, in2 * size, count, in2 - j, panel)
+                x2_panels = panels
             for q in range(fs):
                 factors = where(factor) + here * f_row + (f + q) * f_column
                 for j in range(0, in2, cut.stretch):
-                    panel, columns = panels + j // cut.width * panel_bytes, min(cut.stretch, in2 - j)
+                    panel, columns = x2_panels + j // cut.width * panel_bytes, min(cut.stretch, in2 - j)
                     for v in range(0, columns, cut.width):
                         at = v // cut.width * panel_bytes
                         call(code.scale, factors, numbers, f_row, panel + at, count, z + at)
                     c_q = c + q * factor_step + j * size
-                    call(product, packed, talls, lasts, z, panel_bytes, count, c_q, third_step, columns, add)
+                    call(product, tiles, talls, lasts, z, panel_bytes, count, c_q, third_step, columns, add)
