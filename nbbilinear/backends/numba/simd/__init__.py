@@ -5,7 +5,7 @@ from . import columns, left, outer, pairs
 from .machine import host
 
 # A third of the sums' peak is lost at small sizes, which `work` counts as bytes and calls.
-_SPEED = Speed({"f4": 1.6e11, "f8": 8e10, "": 1.0}, bytes_per_second=3e10, seconds_per_call=3e-6)
+_SPEED = Speed({"f4": 1.6e11, "f8": 8e10, "": 1.0}, bytes_per_second=3e10, seconds_per_call=1.5e-6)
 # Large products that go through memory, which `work` does not count.
 _PAIRS_SPEED = _SPEED._replace(flop_per_second={"f4": 1.3e11, "f8": 6.5e10, "": 1.0})
 _ROWS = {"left": left, "columns": columns, "outer": outer}

@@ -116,16 +116,19 @@ def workspace(problem: Problem) -> int:
 def work(problem: Problem) -> Work | None:
     """One GEMM-equivalent forward; backward one for each gradient, or for few rows one for both inputs.
 
-    Rows where they lie take more addresses, by a sixteenth; columns of W and of gradients that are added to, a quarter.
+    Rows where they lie take more addresses, by a sixteenth, and every sum over i is followed by work of four of its
+    steps; columns of W and gradients that are added to take a quarter.
     """
     if problem.dtype not in VECTORS_OF or problem.selected:
         return None
     rows, outputs, itemsize = problem.shared, problem.out_features, problem.dtype.itemsize
-    gemm = 2 * rows * outputs * problem.in1 * up(problem.in2, compiler(problem.dtype).lanes)
+    lanes = compiler(problem.dtype).lanes
+    gemm = 2 * rows * outputs * problem.in1 * up(problem.in2, lanes * min(2, -(-problem.in2 // lanes)))
     inputs, weight = len({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
     if not problem.wrt:
         passes = 1
-        flop = gemm if sweep.pays(rows, outputs, problem.in1, problem.in2, problem.dtype) else gemm * 17 // 16
+        one_pass = sweep.pays(rows, outputs, problem.in1, problem.in2, problem.dtype)
+        flop = gemm if one_pass else gemm * 17 // 16 + 4 * gemm // problem.in1
     elif inputs and _are_few(rows, outputs, problem.dtype):
         passes = 1 + weight
         flop = passes * gemm + 4 * gemm // min(outputs, share.BLOCK)
