@@ -116,7 +116,7 @@ def workspace(problem: Problem) -> int:
 def work(problem: Problem) -> Work | None:
     """One GEMM-equivalent forward; backward one for each gradient, or for few rows one for both inputs.
 
-    Rows where they lie take more addresses, by a sixteenth, and every sum over i is followed by work of four of its
+    Rows where they lie take more addresses, by a sixteenth, and every sum over i is followed by work of three of its
     steps; columns of W and gradients that are added to take a quarter.
     """
     if problem.dtype not in VECTORS_OF or problem.selected:
@@ -128,7 +128,7 @@ def work(problem: Problem) -> Work | None:
     if not problem.wrt:
         passes = 1
         one_pass = sweep.pays(rows, outputs, problem.in1, problem.in2, problem.dtype)
-        flop = gemm if one_pass else gemm * 17 // 16 + 4 * gemm // problem.in1
+        flop = gemm if one_pass else gemm * 17 // 16 + 3 * gemm // problem.in1
     elif inputs and _are_few(rows, outputs, problem.dtype):
         passes = 1 + weight
         flop = passes * gemm + 4 * gemm // min(outputs, share.BLOCK)
