@@ -1,6 +1,6 @@
 """What every verb does: take the operands, find the plan, make or check the outputs, run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def backward(
         others = {f"out.{name}": a for name, a in (out._asdict() if isinstance(out, BilinearGrads) else {}).items()}
         check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, "weight": weight, **others})
     g = _grad_output(verb, grad_output, chosen.problem.out_shape, given)
-    gradients = _to_fill(verb, out, wanted, given, accumulate, g)
+    gradients = _to_fill(verb, out, wanted, given, accumulate, g, chosen.backend.empty)
     execute.backward(chosen, g, *given[:3], given.index, gradients, chosen.scratch(), accumulate)
     if given.give_back is None:
         return gradients
@@ -73,7 +73,8 @@ def _backward_at_once(
     choice = None if accumulate else at_once(x1.shape, x2.shape, weight.shape, of_bias, x1.dtype, wrt, backend)
     if choice is None or grad_output.shape != (len(x1), len(weight)):
         return None
-    dx1, dx2, dweight = np.empty_like(x1), np.empty_like(x2), np.empty_like(weight)
+    dx1, dx2 = np.empty_like(x1), np.empty_like(x2)
+    dweight = choice.backend.empty(weight.shape, weight.dtype)  # which may be large, and then wants to lie well
     dbias = None if bias is None else np.empty_like(bias)
     choice.kernel.backward(
         grad_output, x1, x2, weight[None], None, dx1, dx2, dweight[None], None if dbias is None else dbias[None],
@@ -171,12 +172,13 @@ def _grad_output(verb: str, grad_output: Array, shape: Shape, given: Operands) -
 
 
 def _to_fill(
-    verb: str, out: BilinearGrads | None, wanted: tuple[str, ...], given: Operands, accumulate: bool, g: Array
-) -> BilinearGrads:
+    verb: str, out: BilinearGrads | None, wanted: tuple[str, ...], given: Operands, accumulate: bool, g: Array,
+    empty: Callable[..., Array],
+) -> BilinearGrads:  # fmt: skip
     """The arrays for the wanted gradients: those of ``out``, new ones where it has none."""
     operands = given.named()
     if out is None and given.uniform and not accumulate:
-        return BilinearGrads(**{name: np.empty(operands[name].shape, given.dtype) for name in wanted})
+        return BilinearGrads(**{name: empty(operands[name].shape, given.dtype) for name in wanted})
     if not isinstance(out, BilinearGrads | None):
         raise DTypeError(f"{verb}: out must be BilinearGrads(x1=..., x2=..., ...) of arrays, got {type(out).__name__}")
     offered = (out or BilinearGrads())._asdict()
@@ -185,7 +187,7 @@ def _to_fill(
     for name in wanted:
         shape, dtype = operands[name].shape, operands[name].dtype.newbyteorder("=")
         if offered[name] is None:
-            filled[name] = (np.zeros if accumulate else np.empty)(shape, dtype)
+            filled[name] = (np.zeros if accumulate else empty)(shape, dtype)
         else:
             filled[name] = to_fill(verb, f"out.{name}", offered[name], shape, dtype, inputs)
             inputs |= {f"out.{name}": filled[name]}

@@ -137,4 +137,4 @@ def work(problem: Problem) -> Work | None:
         flop = inputs * gemm * 5 // 4 + weight * gemm
     moved = rows * (problem.in1 + problem.in2) * itemsize + weight_bytes(problem)
     totals = 0 if problem.wrt else 128 * rows * outputs  # lanes are added up for every row and output
-    return Work(flop, passes * moved + totals, 4)
+    return Work(flop, passes * moved + totals, 4 * (bool(inputs) + weight if problem.wrt else 1))

@@ -75,4 +75,4 @@ def work(problem: Problem) -> Work | None:
     panels, tiles_of = -(-rows // (2 * lanes)), -(-problem.in2 // 14)
     tiles = panels * tiles_of * outputs if not problem.wrt else inputs * panels * tiles_of * problem.in1
     tiles += weight * outputs * -(-problem.in1 // 14) * -(-problem.in2 // (2 * lanes))
-    return Work(flop, passes * moved + 300 * tiles, 2 + groups)
+    return Work(flop, passes * moved + 300 * tiles, passes * (3 + groups))
