@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import kg, losses, optim
+from . import forms, kg, losses, optim
 from .batches import Batches
 from .config import config
 from .errors import (
@@ -26,6 +26,6 @@ __all__ = [
     "BackendError", "Batches", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError",
     "DTypeError", "DataError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter",
     "QuadraticGrads", "ReLU", "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear",
-    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "config", "kg", "losses", "optim", "plan",
-    "quadratic", "quadratic_backward",
+    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "config", "forms", "kg", "losses", "optim",
+    "plan", "quadratic", "quadratic_backward",
 ]  # fmt: skip

@@ -32,7 +32,7 @@ def forward(
     given = take(verb, x1, x2, weight, bias, index)
     if out is not None:
         check_same_kind(verb, {"x1": x1, "x2": x2, "weight": weight, "out": out})
-    arranged, lead = _collapse(given)
+    arranged, lead = collapse(given)
     chosen = plan_for(verb, arranged, lead=lead, backend=backend)
     return chosen.fill(verb, arranged, given, out, None)
 
@@ -47,14 +47,14 @@ def backward(
         if gradients is not None:
             return gradients
     given = take(verb, x1, x2, weight, bias, index)
-    wanted = _wanted(verb, wrt, given)
+    wanted = wanted_operands(verb, wrt, given)
     planned = given if "bias" in wanted else given._replace(bias=None)
     chosen = plan_for(verb, planned, wanted, backend=backend).chosen
     if out is not None or type(grad_output) is not np.ndarray or given.give_back is not None:
         others = {f"out.{name}": a for name, a in (out._asdict() if isinstance(out, BilinearGrads) else {}).items()}
         check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, "weight": weight, **others})
-    g = _grad_output(verb, grad_output, chosen.problem.out_shape, given)
-    gradients = _to_fill(verb, out, wanted, given, accumulate, g, chosen.backend.empty)
+    g = gradient_of_y(verb, grad_output, chosen.problem.out_shape, given)
+    gradients = filled_gradients(verb, out, wanted, given, accumulate, g, chosen.backend.empty)
     execute.backward(chosen, g, *given[:3], given.index, gradients, chosen.scratch(), accumulate)
     if given.give_back is None:
         return gradients
@@ -105,12 +105,12 @@ def plan(
     chosen = as_index(verb, _blank(verb, "index", index, np.int64), arrays)
     given = gathered(arrays, chosen, common_dtype(verb, arrays), None)
     if of_gradients:
-        return plan_for(verb, given, _wanted(verb, None, given), backend=backend)
-    arranged, lead = (given, None) if isinstance(x1, tuple) or isinstance(x2, tuple) else _collapse(given)
+        return plan_for(verb, given, wanted_operands(verb, None, given), backend=backend)
+    arranged, lead = (given, None) if isinstance(x1, tuple) or isinstance(x2, tuple) else collapse(given)
     return plan_for(verb, arranged, lead=lead, backend=backend)
 
 
-def _collapse(given: Operands) -> tuple[Operands, Shape | None]:
+def collapse(given: Operands) -> tuple[Operands, Shape | None]:
     """Take one of every run of repeated rows (stride 0), and the leading shape that they stood for."""
     if given.x1.flags.c_contiguous and given.x2.flags.c_contiguous:
         return given, None
@@ -141,7 +141,7 @@ def _once(array: Array) -> Array:
     return array[tuple(slice(0, 1) if stride == 0 and size > 1 else slice(None) for stride, size in leading)]
 
 
-def _wanted(verb: str, wrt: Iterable[str] | None, given: Operands) -> tuple[str, ...]:
+def wanted_operands(verb: str, wrt: Iterable[str] | None, given: Operands) -> tuple[str, ...]:
     """The operands to differentiate by, in their order; refused where one is absent or of integers."""
     names = ("x1", "x2", "weight") if given.bias is None else ("x1", "x2", "weight", "bias")
     asked = names if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
@@ -158,7 +158,8 @@ def _wanted(verb: str, wrt: Iterable[str] | None, given: Operands) -> tuple[str,
     return wanted
 
 
-def _grad_output(verb: str, grad_output: Array, shape: Shape, given: Operands) -> Array:
+def gradient_of_y(verb: str, grad_output: Array, shape: Shape, given: Operands) -> Array:
+    """``grad_output`` as an array of y's shape and the dtype to compute in."""
     if type(grad_output) is np.ndarray and grad_output.dtype == given.dtype and grad_output.shape == shape:
         return grad_output
     g = as_arrays(verb, {"grad_output": grad_output})[0]["grad_output"]
@@ -171,9 +172,9 @@ def _grad_output(verb: str, grad_output: Array, shape: Shape, given: Operands) -
     return g.astype(computed_in(given.dtype), copy=False)
 
 
-def _to_fill(
+def filled_gradients(
     verb: str, out: BilinearGrads | None, wanted: tuple[str, ...], given: Operands, accumulate: bool, g: Array,
-    empty: Callable[..., Array],
+    empty: Callable[..., Array] = np.empty,
 ) -> BilinearGrads:  # fmt: skip
     """The arrays for the wanted gradients: those of ``out``, new ones where it has none."""
     operands = given.named()

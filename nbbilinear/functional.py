@@ -5,6 +5,7 @@ from typing import Any
 
 from . import calls
 from .execute import BilinearGrads
+from .forms import Form, calls_for
 from .plan import Plan
 
 __all__ = ["BilinearGrads", "bilinear", "bilinear_backward", "plan"]
@@ -15,7 +16,7 @@ Array = Any
 def bilinear(
     x1: Array,
     x2: Array,
-    weight: Array,
+    weight: Array | Form,
     bias: Array | None = None,
     *,
     index: Array | None = None,
@@ -75,14 +76,14 @@ def bilinear(
     >>> nbl.bilinear(x1, x2, weight)
     array([[145.]])
     """
-    return calls.forward("bilinear", x1, x2, weight, bias, index, out, backend)
+    return calls_for(weight).forward("bilinear", x1, x2, weight, bias, index, out, backend)
 
 
 def bilinear_backward(
     grad_output: Array,
     x1: Array,
     x2: Array,
-    weight: Array,
+    weight: Array | Form,
     bias: Array | None = None,
     *,
     index: Array | None = None,
@@ -134,7 +135,7 @@ def bilinear_backward(
     BilinearGrads(x1=array([[39., 53.]]), x2=array([[19., 22.]]), weight=None, bias=None)
     """
     operands = (x1, x2, weight, bias, index)
-    return calls.backward("bilinear_backward", grad_output, *operands, wrt, out, accumulate, backend)
+    return calls_for(weight).backward("bilinear_backward", grad_output, *operands, wrt, out, accumulate, backend)
 
 
 def plan(

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import calls
 from .errors import ConfigError, DTypeError, ShapeError, report
 from .execute import BilinearGrads
+from .forms import Form, calls_for
 from .kinds import as_arrays, is_foreign
 
 Array = Any
@@ -24,7 +24,7 @@ class QuadraticGrads(NamedTuple):
 def bilinear_pairs(
     x1: Array,
     x2: Array,
-    weight: Array,
+    weight: Array | Form,
     bias: Array | None = None,
     *,
     index: Array | None = None,
@@ -64,14 +64,14 @@ def bilinear_pairs(
            [3., 4., 5.]])
     """
     x1, x2 = _against("bilinear_pairs", x1, x2)
-    return calls.forward("bilinear_pairs", x1, x2, weight, bias, index, out, backend)
+    return calls_for(weight).forward("bilinear_pairs", x1, x2, weight, bias, index, out, backend)
 
 
 def bilinear_pairs_backward(
     grad_output: Array,
     x1: Array,
     x2: Array,
-    weight: Array,
+    weight: Array | Form,
     bias: Array | None = None,
     *,
     index: Array | None = None,
@@ -99,7 +99,7 @@ def bilinear_pairs_backward(
             x1=None if out.x1 is None else out.x1[..., :, None, :],
             x2=None if out.x2 is None else out.x2[..., None, :, :],
         )
-    found = calls.backward(verb, grad_output, x1, x2, weight, bias, index, wrt, out, accumulate, backend)
+    found = calls_for(weight).backward(verb, grad_output, x1, x2, weight, bias, index, wrt, out, accumulate, backend)
     return found._replace(
         x1=None if found.x1 is None else found.x1[..., 0, :],
         x2=None if found.x2 is None else found.x2[..., 0, :, :],
@@ -108,7 +108,7 @@ def bilinear_pairs_backward(
 
 def quadratic(
     x: Array,
-    weight: Array,
+    weight: Array | Form,
     bias: Array | None = None,
     *,
     index: Array | None = None,
@@ -136,13 +136,13 @@ def quadratic(
     array([25.])
     """
     _check_square("quadratic", x, weight, bias)
-    return calls.forward("quadratic", x, x, weight, bias, index, out, backend)
+    return calls_for(weight).forward("quadratic", x, x, weight, bias, index, out, backend)
 
 
 def quadratic_backward(
     grad_output: Array,
     x: Array,
-    weight: Array,
+    weight: Array | Form,
     bias: Array | None = None,
     *,
     index: Array | None = None,
@@ -174,7 +174,7 @@ def quadratic_backward(
         raise DTypeError(f"{verb}: out must be QuadraticGrads(x=..., ...) of arrays, got {type(out).__name__}")
     dx, dweight, dbias = out or QuadraticGrads()
     both = {"x1", "x2"} if "x" in asked else set()
-    found = calls.backward(
+    found = calls_for(weight).backward(
         verb, grad_output, x, x, weight, bias, index, both | set(asked) - {"x"},
         BilinearGrads(dx, None, dweight, dbias), accumulate, backend,
     )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Forms of a weight: fewer numbers than ``out * in1 * in2``, and a product that costs what they allow."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .. import calls as _plain
+from ..execute import BilinearGrads
+from . import calls as _formed
+from .antisymmetric import Antisymmetric
+from .biaffine import Biaffine
+from .block_diagonal import BlockDiagonal
+from .block_term import BlockTerm
+from .complex_diagonal import ComplexDiagonal
+from .cp import CP
+from .diagonal import Diagonal
+from .form import Form
+from .full import Full
+from .kronecker import Kronecker
+from .low_rank import LowRank
+from .low_rank_kronecker import LowRankKronecker
+from .sparse import Sparse
+from .symmetric import Symmetric
+from .tucker import Tucker
+
+FORMS: dict[str, type[Form]] = {  # a new form is a file and a line here
+    "full": Full,
+    "diagonal": Diagonal,
+    "low_rank": LowRank,
+    "cp": CP,
+    "tucker": Tucker,
+    "block_term": BlockTerm,
+    "block_diagonal": BlockDiagonal,
+    "kronecker": Kronecker,
+    "low_rank_kronecker": LowRankKronecker,
+    "symmetric": Symmetric,
+    "antisymmetric": Antisymmetric,
+    "sparse": Sparse,
+    "complex_diagonal": ComplexDiagonal,
+    "biaffine": Biaffine,
+}
+
+__all__ = [
+    "CP", "FORMS", "Antisymmetric", "Biaffine", "BlockDiagonal", "BlockTerm", "ComplexDiagonal", "Diagonal", "Form",
+    "Full", "Kronecker", "LowRank", "LowRankKronecker", "Sparse", "Symmetric", "Tucker", "calls_for",
+]  # fmt: skip
+
+
+class Verbs(Protocol):
+    """What carries out the verbs."""
+
+    @property
+    def forward(self) -> Callable[..., Any]:
+        """Compute y."""
+        ...
+
+    @property
+    def backward(self) -> Callable[..., BilinearGrads]:
+        """Compute gradients."""
+        ...
+
+
+def calls_for(weight: Any) -> Verbs:
+    """Return what carries out the verbs for this weight: an array, or a form of one."""
+    return _formed if isinstance(weight, Form) else _plain

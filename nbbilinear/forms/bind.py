@@ -1,0 +1,34 @@
+"""Parameters handed to the steps, one form of a stack after the other, and their gradients taken back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .steps import Bound, Term
+
+Array = Any
+
+
+@contextmanager
+def bound(
+    terms: Sequence[Term], parts: Mapping[str, Array], gradients: Mapping[str, Array] | None, which: int,
+    sizes: Mapping[str, int], backend: str | None,
+) -> Iterator[Bound]:  # fmt: skip
+    """Bind the form ``which`` of a stack of parameters (count or 1, ...); at the end add to ``gradients``."""
+    lays = {name: lay for term in terms for name, lay in term.uses.items() if name in parts}
+    arrays = {name: lay.bind(_at(parts[name], which)) for name, lay in lays.items()}
+    if gradients is None:
+        yield Bound(arrays, None, sizes, backend)
+        return
+    collected = {name: np.zeros_like(array) for name, array in arrays.items()}
+    yield Bound(arrays, collected, sizes, backend)
+    for name, lay in lays.items():
+        total = _at(gradients[name], which)
+        np.add(total, lay.settle(collected[name]), out=total)
+
+
+def _at(part: Array, which: int) -> Array:
+    """The parameter of one form; shared ones are those of all."""
+    return part[which if len(part) > 1 else 0]

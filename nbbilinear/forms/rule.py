@@ -1,0 +1,149 @@
+"""The chain rule of forms, written once: y = sum over terms of last(core(first(x1), second(x2))), in blocks of rows."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ..backends.costs import WORKSPACE_BYTES
+from .steps import Bound, Map, Term
+
+Array = Any
+Tape = list[Array]
+
+
+def forward(terms: Sequence[Term], x1: Array, x2: Array, p: Bound, y: Array) -> None:
+    """Fill y (shared, n, m, out) from x1 (shared, n, in1) and x2 (shared, m, in2)."""
+    for place, term in enumerate(terms):
+        for s, n, m in _blocks(term, x1, x2, p):
+            u, v = _run(term.first, x1[s, n], p)[0], _run(term.second, x2[s, m], p)[0]
+            for a, b in _tiles(term, u, v, p, y.shape[-1]):
+                z, _ = _run_last(term, u[:, a], v[:, b], p)
+                target = y[s, n][:, a][:, :, m][:, :, b]
+                if place:
+                    target += z
+                else:
+                    target[...] = z
+
+
+def backward(
+    terms: Sequence[Term], g: Array, x1: Array, x2: Array, p: Bound, dx1: Array | None, dx2: Array | None
+) -> None:
+    """Add to the gradients of x1 and x2 where they are given, and to those of the parameters in ``p``."""
+    for term in terms:
+        wanted = (dx1 is not None or _learns(term.first, p), dx2 is not None or _learns(term.second, p))
+        for s, n, m in _blocks(term, x1, x2, p):
+            (u, tape1), (v, tape2) = _run(term.first, x1[s, n], p), _run(term.second, x2[s, m], p)
+            du, dv = _pull_core(term, g[s, n][:, :, m], u, v, p, wanted)
+            _pull_side(term.first, tape1, du, p, None if dx1 is None else dx1[s, n])
+            _pull_side(term.second, tape2, dv, p, None if dx2 is None else dx2[s, m])
+
+
+def _pull_core(
+    term: Term, g: Array, u: Array, v: Array, p: Bound, wanted: tuple[bool, bool]
+) -> tuple[Array | None, Array | None]:
+    """The gradients of u and v; those of the core and of what follows it go to ``p``."""
+    du: Array | None = None
+    dv: Array | None = None
+    tiles = list(_tiles(term, u, v, p, g.shape[-1]))
+    for a, b in tiles:
+        here = g[:, a][:, :, b]
+        if term.last:
+            _, tape = _run_last(term, u[:, a], v[:, b], p)
+            dz: Array = _pull(term.last, tape, here.reshape(-1, here.shape[-1]), p, wanted=True)
+            here = dz.reshape(*here.shape[:3], *tape[0].shape[1:])
+        one, other = term.core.pull(here, u[:, a], v[:, b], p, wanted)
+        if len(tiles) == 1:
+            return one, other
+        du, dv = _into(du, u, a, one), _into(dv, v, b, other)
+    return du, dv
+
+
+def _into(total: Array | None, like: Array, rows: slice, part: Array | None) -> Array | None:
+    """``total``, zeros like an array at first, with a part added to some of its rows."""
+    if part is None:
+        return total
+    total = np.zeros_like(like) if total is None else total
+    total[:, rows] += part
+    return total
+
+
+def _pull_side(maps: tuple[Map, ...], tape: Tape, g: Array | None, p: Bound, dx: Array | None) -> None:
+    if g is None:
+        return
+    found = _pull(maps, tape, g.reshape(g.shape[0] * g.shape[1], *g.shape[2:]), p, wanted=dx is not None)
+    if dx is not None and found is not None:
+        np.add(dx, found.reshape(dx.shape), out=dx)
+
+
+def _pull(maps: tuple[Map, ...], tape: Tape, g: Array, p: Bound, *, wanted: bool) -> Array | None:
+    """Back through some maps; None where neither x's gradient is wanted nor that of a map before."""
+    back: Array | None = g
+    for place in range(len(maps) - 1, -1, -1):
+        back = maps[place].pull(back, tape[place], p, wanted or _learns(maps[:place], p))
+        if back is None:
+            return None
+    return back if wanted else None
+
+
+def _learns(maps: tuple[Map, ...], p: Bound) -> bool:
+    return p.gradients is not None and any(step.uses for step in maps)
+
+
+def _run(maps: tuple[Map, ...], x: Array, p: Bound) -> tuple[Array, Tape]:
+    """Map x (shared, n, features); also return what each map was given."""
+    rows = x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
+    tape: Tape = []
+    for step in maps:
+        tape.append(rows)
+        rows = step.apply(rows, p)
+    return rows.reshape(*x.shape[:2], *rows.shape[1:]), tape
+
+
+def _run_last(term: Term, u: Array, v: Array, p: Bound) -> tuple[Array, Tape]:
+    """Core and what follows it."""
+    z = term.core.apply(u, v, p)
+    if not term.last:
+        return z, []
+    rows, tape = z.reshape(-1, *z.shape[3:]) if z.size else z.reshape(0, *z.shape[3:]), []
+    for step in term.last:
+        tape.append(rows)
+        rows = step.apply(rows, p)
+    return rows.reshape(*z.shape[:3], *rows.shape[1:]), tape
+
+
+def _blocks(term: Term, x1: Array, x2: Array, p: Bound) -> Iterator[tuple[slice, slice, slice]]:
+    """Rows whose maps fit into the workspace together: many shared rows at once, or parts of one's n and m."""
+    budget = WORKSPACE_BYTES // x1.dtype.itemsize
+    width1, width2 = (_width(maps, x, p) for maps, x in ((term.first, x1), (term.second, x2)))
+    together = budget // max(1, x1.shape[1] * width1 + x2.shape[1] * width2)
+    sizes = (max(1, together), x1.shape[1], x2.shape[1])
+    if not together:
+        sizes = (1, max(1, budget // (2 * width1)), max(1, budget // (2 * width2)))
+    totals = (len(x1), x1.shape[1], x2.shape[1])
+    yield from product(*(_cut(total, size) for total, size in zip(totals, sizes, strict=True)))
+
+
+def _width(maps: tuple[Map, ...], x: Array, p: Bound) -> int:
+    """The most numbers a row has on its way through some maps."""
+    width, row = int(x.shape[-1]), x[:1, :0]
+    for place in range(len(maps)):
+        width = max(width, int(np.prod(_run(maps[: place + 1], row, p)[0].shape[2:])))
+    return width
+
+
+def _tiles(term: Term, u: Array, v: Array, p: Bound, out: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of u and v whose z fits into the workspace."""
+    n, m = u.shape[1], v.shape[1]
+    if n == m == 1:
+        yield slice(0, 1), slice(0, 1)
+        return
+    width = max(out, int(np.prod(term.core.apply(u[:1, :0], v[:1, :0], p).shape[3:]))) if term.last else out
+    budget = WORKSPACE_BYTES // u.dtype.itemsize // max(1, len(u) * width)
+    columns = max(1, min(m, budget))
+    yield from product(_cut(n, max(1, budget // columns)), _cut(m, columns))
+
+
+def _cut(total: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, total)) for start in range(0, total, size)]
