@@ -54,6 +54,7 @@ class Form(ABC):
     sides: ClassVar[tuple[str, str]] = ("i", "j")
     fixed: ClassVar[Mapping[str, int]] = {}
     options: ClassVar[Mapping[str, str]] = {}
+    given: ClassVar[tuple[str, ...]] = ()
     factors: ClassVar[int | None] = None
     appends_ones: ClassVar[bool] = False
     may_lack_outputs: ClassVar[bool] = True
@@ -90,6 +91,11 @@ class Form(ABC):
             for name, letters in cls.axes.items()
         }
         return cls(**found)
+
+    @classmethod
+    def at(cls, sizes: Mapping[str, int], draw: Callable[[Shape], Array], **given: Array) -> "Form":  # noqa: ARG003
+        """Return a form whose parameters are drawn, from what else its constructor needs: the names in ``given``."""
+        return cls.of(sizes, draw)
 
     @property
     @abstractmethod

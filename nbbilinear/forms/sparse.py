@@ -50,6 +50,7 @@ class Sparse(Form):
     """
 
     axes: ClassVar = {"values": "z"}
+    given = ("k", "i", "j")
     may_lack_outputs = False
 
     def __init__(self, values: Array, k: Array, i: Array, j: Array, shape: tuple[int, int, int]) -> None:
@@ -76,6 +77,11 @@ class Sparse(Form):
         shape = (sizes["k"] if out_axis else 1, sizes["i"], sizes["j"])
         k, i, j = np.unravel_index(np.arange(prod(shape) - 1, -1, -3), shape) if prod(shape) else np.empty((3, 0), int)
         return cls(draw((*stack, len(k))), k, i, j, shape)
+
+    @classmethod
+    def at(cls, sizes: Mapping[str, int], draw: Callable[[Shape], Array], **given: Array) -> Form:
+        """Return a form with drawn values at the places k, i, j."""
+        return cls(draw((len(given["k"]),)), **given, shape=(sizes["k"], sizes["i"], sizes["j"]))
 
     def lead(self, *, indexed: bool) -> Lead:  # noqa: ARG002
         """The stack is that of the values; the out axis is always there."""

@@ -2,6 +2,7 @@
 
 from .activations import ReLU, Sigmoid, Softmax, Tanh
 from .bilinear import Bilinear, InputGrads
+from .forms import LAYERS, FormBilinear
 from .layer import Layer, LayerGrads
 from .linear import Linear
 from .module import Module
@@ -10,6 +11,13 @@ from .sequential import Sequential
 from .state import LoadReport
 
 __all__ = [
-    "Bilinear", "InputGrads", "Layer", "LayerGrads", "Linear", "LoadReport", "Module", "Parameter", "ReLU",
-    "Sequential", "Sigmoid", "Softmax", "Tanh",
+    "LAYERS", "Bilinear", "FormBilinear", "InputGrads", "Layer", "LayerGrads", "Linear", "LoadReport", "Module",
+    "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> type[FormBilinear]:
+    """The layers of forms, by the table."""
+    if name in LAYERS:
+        return LAYERS[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
