@@ -57,6 +57,8 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("forms.cores.*",),
     ("forms.cores",),
     ("forms.run",),
+    ("forms.biaffine",),
+    ("forms.conventions",),
     ("forms.calls", "forms.*"),
     ("forms",),
     ("functional", "relatives"),

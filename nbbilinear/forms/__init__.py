@@ -11,6 +11,7 @@ from .biaffine import Biaffine
 from .block_diagonal import BlockDiagonal
 from .block_term import BlockTerm
 from .complex_diagonal import ComplexDiagonal
+from .conventions import from_allennlp, from_chainer, from_supar
 from .cp import CP
 from .diagonal import Diagonal
 from .form import Form
@@ -42,6 +43,7 @@ FORMS: dict[str, type[Form]] = {  # a new form is a file and a line here
 __all__ = [
     "CP", "FORMS", "Antisymmetric", "Biaffine", "BlockDiagonal", "BlockTerm", "ComplexDiagonal", "Diagonal", "Form",
     "Full", "Kronecker", "LowRank", "LowRankKronecker", "Sparse", "Symmetric", "Tucker", "calls_for",
+    "from_allennlp", "from_chainer", "from_supar",
 ]  # fmt: skip
 
 
