@@ -4,6 +4,7 @@ from importlib.metadata import version as _version
 
 from . import forms, kg, losses, optim
 from .batches import Batches
+from .compress import compress
 from .config import config
 from .errors import (
     BackendError,
@@ -26,6 +27,6 @@ __all__ = [
     "BackendError", "Batches", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError",
     "DTypeError", "DataError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter",
     "QuadraticGrads", "ReLU", "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear",
-    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "config", "forms", "kg", "losses", "optim",
-    "plan", "quadratic", "quadratic_backward",
+    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "compress", "config", "forms", "kg", "losses",
+    "optim", "plan", "quadratic", "quadratic_backward",
 ]  # fmt: skip

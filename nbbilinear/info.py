@@ -12,6 +12,7 @@ from .runs.versions import installed, versions
 
 _EXTRAS = {  # those of pyproject.toml that this version uses
     "demo": ("rich", "matplotlib", "threadpoolctl"),
+    "tensorly": ("tensorly",),
 }
 
 

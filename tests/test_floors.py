@@ -61,7 +61,9 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("forms.conventions",),
     ("forms.calls", "forms.*"),
     ("forms",),
-    ("functional", "relatives"),
+    ("compress.asked",),
+    ("compress.*",),
+    ("compress", "functional", "relatives"),
     ("layers.*", "losses.*", "optim.*", "batches"),
     ("layers", "losses", "optim"),
     ("kg.data", "kg.ranking"),
@@ -86,6 +88,7 @@ ROOMS = {  # optional and heavy libraries, and where alone they may be imported
     "rich": ("runs*", "demo*", "train*"),
     "matplotlib": ("runs*",),
     "threadpoolctl": ("runs*",),
+    "tensorly": ("compress*",),
 }
 FREE_FLOORS = (
     "layers.*",
