@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import forms, kg, losses, optim
+from . import forms, kg, losses, optim, pooling
 from .batches import Batches
 from .compress import compress
 from .config import config
@@ -28,5 +28,5 @@ __all__ = [
     "DTypeError", "DataError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter",
     "QuadraticGrads", "ReLU", "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear",
     "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "compress", "config", "forms", "kg", "losses",
-    "optim", "plan", "quadratic", "quadratic_backward",
+    "optim", "plan", "pooling", "quadratic", "quadratic_backward",
 ]  # fmt: skip
