@@ -29,3 +29,23 @@ def loops_for(first: Array, *others: Array) -> Any:
     if all(type(a) is np.ndarray and a.flags.carray and a.dtype == dtype and dtype.isnative for a in (first, *others)):
         return import_module("nbbilinear.backends.numba.fused")
     return None
+
+
+def core_loops(name: str, backend: str | None, *arrays: Array) -> Any:
+    """Return the module of compiled loops of a core (a file of the numba backend), or None as :func:`loops_for` does.
+
+    ``backend`` decides where it names one; unasked, the first array decides by its size.
+
+    Examples
+    --------
+    >>> core_loops("diagonal", "numpy", np.zeros(100_000)) is None
+    True
+    """
+    if backend is None and arrays[0].size < SMALLEST:
+        return None
+    if not (backend or "numba").startswith("numba"):
+        return None
+    dtype = arrays[0].dtype
+    if dtype.kind == "f" and all(a.flags.carray and a.dtype == dtype and dtype.isnative for a in arrays):
+        return import_module(f"nbbilinear.backends.numba.{name}")
+    return None

@@ -13,10 +13,16 @@ Array = Any
 
 @contextmanager
 def bound(
-    terms: Sequence[Term], parts: Mapping[str, Array], gradients: Mapping[str, Array] | None, which: int,
+    terms: Sequence[Term], parts: Mapping[str, Array], gradients: Mapping[str, Array] | None, which: int | Array,
     sizes: Mapping[str, int], backend: str | None,
 ) -> Iterator[Bound]:  # fmt: skip
-    """Bind the form ``which`` of a stack of parameters (count or 1, ...); at the end add to ``gradients``."""
+    """Bind the form ``which`` of a stack of parameters (count or 1, ...); at the end add to ``gradients``.
+
+    An array names the form that each row uses: the whole stack is bound.
+    """
+    if isinstance(which, np.ndarray):
+        yield Bound(parts, gradients, sizes, backend, which)
+        return
     lays = {name: lay for term in terms for name, lay in term.uses.items() if name in parts}
     arrays = {name: lay.bind(_at(parts[name], which)) for name, lay in lays.items()}
     if gradients is None:

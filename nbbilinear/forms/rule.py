@@ -19,7 +19,7 @@ def forward(terms: Sequence[Term], x1: Array, x2: Array, p: Bound, y: Array) -> 
         for s, n, m in _blocks(term, x1, x2, p):
             u, v = _run(term.first, x1[s, n], p)[0], _run(term.second, x2[s, m], p)[0]
             for a, b in _tiles(term, u, v, p, y.shape[-1]):
-                z, _ = _run_last(term, u[:, a], v[:, b], p)
+                z, _ = _run_last(term, u[:, a], v[:, b], p.at(s, m).at(slice(None), b))
                 target = y[s, n][:, a][:, :, m][:, :, b]
                 if place:
                     target += z
@@ -35,7 +35,7 @@ def backward(
         wanted = (dx1 is not None or _learns(term.first, p), dx2 is not None or _learns(term.second, p))
         for s, n, m in _blocks(term, x1, x2, p):
             (u, tape1), (v, tape2) = _run(term.first, x1[s, n], p), _run(term.second, x2[s, m], p)
-            du, dv = _pull_core(term, g[s, n][:, :, m], u, v, p, wanted)
+            du, dv = _pull_core(term, g[s, n][:, :, m], u, v, p.at(s, m), wanted)
             _pull_side(term.first, tape1, du, p, None if dx1 is None else dx1[s, n])
             _pull_side(term.second, tape2, dv, p, None if dx2 is None else dx2[s, m])
 
@@ -53,7 +53,7 @@ def _pull_core(
             _, tape = _run_last(term, u[:, a], v[:, b], p)
             dz: Array = _pull(term.last, tape, here.reshape(-1, here.shape[-1]), p, wanted=True)
             here = dz.reshape(*here.shape[:3], *tape[0].shape[1:])
-        one, other = term.core.pull(here, u[:, a], v[:, b], p, wanted)
+        one, other = term.core.pull(here, u[:, a], v[:, b], p.at(slice(None), b), wanted)
         if len(tiles) == 1:
             return one, other
         du, dv = _into(du, u, a, one), _into(dv, v, b, other)

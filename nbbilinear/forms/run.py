@@ -39,9 +39,13 @@ def choice(form: Form, parts: Mapping[str, Array], problem: Problem, gradients: 
 def _forward(
     terms: tuple[Term, ...], parts: Mapping[str, Array], sizes: Mapping[str, int], backend: str | None, stacked: bool
 ) -> Callable[..., None]:
+    by_row = all(term.by_row for term in terms)
+
     def forward(x1: Array, x2: Array, _w: Array, _b: Array, which: Array | None, y: Array, _s: Array) -> None:
         x1, x2, y = _as_pairs(x1, x2, y)
-        for s, m, w in _pieces(which if stacked else None, *x2.shape[:2]):
+        for s, m, w in _pieces(
+            which if stacked else None, *x2.shape[:2], by_row=by_row and (x1.shape[1] > 1 or y.shape[-1] == 1)
+        ):
             with bound(terms, parts, None, w, sizes, backend) as p:
                 target, there = _taken(y, (s, slice(None), m))
                 rule.forward(terms, x1[s], _taken(x2, (s, m))[0], p, target)
@@ -55,6 +59,8 @@ def _backward(
     terms: tuple[Term, ...], parts: Mapping[str, Array], sizes: Mapping[str, int], backend: str | None, stacked: bool,
     gradients: Mapping[str, Array] | None,
 ) -> Callable[..., None]:  # fmt: skip
+    by_row = all(term.by_row for term in terms)
+
     def backward(
         g: Array, x1: Array, x2: Array, _w: Array, which: Array | None, dx1: Array, dx2: Array, _dw: Array, _db: Array,
         _s: Array, accumulate: bool,
@@ -63,7 +69,9 @@ def _backward(
             if dx is not None and not accumulate:
                 dx[...] = 0
         (x1, x2, g), (dx1, dx2, _) = _as_pairs(x1, x2, g), _as_pairs(dx1, dx2, None)
-        for s, m, w in _pieces(which if stacked else None, *x2.shape[:2]):
+        for s, m, w in _pieces(
+            which if stacked else None, *x2.shape[:2], by_row=by_row and (x1.shape[1] > 1 or g.shape[-1] == 1)
+        ):
             with bound(terms, parts, gradients, w, sizes, backend) as p:
                 (d1, there1), (d2, there2) = _taken(dx1, (s,)), _taken(dx2, (s, m))
                 here = _taken(g, (s, slice(None), m))[0]
@@ -87,10 +95,14 @@ def _with_axis(array: Array, axes: int) -> Array:
     return None if array is None else array.reshape(len(array), *(1,) * axes, array.shape[-1])
 
 
-def _pieces(which: Array | None, shared: int, m: int) -> Iterator[tuple[Selection, Selection, int]]:
-    """Shared rows and rows of x2 that use one form, and its number."""
+def _pieces(
+    which: Array | None, shared: int, m: int, *, by_row: bool
+) -> Iterator[tuple[Selection, Selection, int | Array]]:
+    """Shared rows and rows of x2 that use one form, and its number; all, and the numbers, where the cores allow it."""
     if which is None:
         yield slice(None), slice(None), 0
+    elif by_row:
+        yield slice(None), slice(None), which.reshape(shared, m)
     elif m == 1:
         yield from ((rows, slice(None), w) for rows, w in groups(np, which, shared))
     else:

@@ -67,12 +67,20 @@ class Fold(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """Parameters as the steps want them, the gradients to add to (None: not wanted), and the sizes by letter."""
+    """Parameters as the steps want them, the gradients to add to (None: not wanted), and the sizes by letter.
+
+    With ``which`` (shared, m) the parameters are a whole stack, and it names the form that each row of v uses.
+    """
 
     arrays: Mapping[str, Array]
     gradients: Mapping[str, Array] | None
     sizes: Mapping[str, int]
     backend: str | None
+    which: Array | None = None
+
+    def at(self, s: slice, m: slice) -> "Bound":
+        """The same for some of the rows."""
+        return self if self.which is None else self._replace(which=self.which[s, m])
 
     def add(self, name: str, gradient: Array) -> None:
         """Add to the gradient of a bound parameter."""
@@ -101,6 +109,11 @@ class Core(Protocol):
     """A product of rows u and v, linear in both and in its parameters."""
 
     @property
+    def by_row(self) -> bool:
+        """Whether the core takes ``which``."""
+        ...
+
+    @property
     def uses(self) -> Mapping[str, Lay]:
         """The parameters of the core, and how it wants them."""
         ...
@@ -119,12 +132,20 @@ class Core(Protocol):
 
 
 class Term(NamedTuple):
-    """Maps around a core. A form is a sum of these."""
+    """Maps around a core. A form is a sum of these.
+
+    A core with ``by_row`` takes a stack of parameters and the form that each row uses; others take one form at a time.
+    """
 
     first: tuple[Map, ...]
     second: tuple[Map, ...]
     core: Core
     last: tuple[Map, ...] = ()
+
+    @property
+    def by_row(self) -> bool:
+        """Whether rows that use different forms of a stack can be computed together."""
+        return self.core.by_row and not any(step.uses for step in (*self.first, *self.second, *self.last))
 
     @property
     def uses(self) -> dict[str, Lay]:

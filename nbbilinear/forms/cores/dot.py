@@ -18,6 +18,11 @@ class Dot(NamedTuple):
     """
 
     @property
+    def by_row(self) -> bool:
+        """A stack is taken form by form."""
+        return False
+
+    @property
     def uses(self) -> Mapping[str, Lay]:
         """No parameter."""
         return NONE

@@ -24,6 +24,11 @@ class Full(NamedTuple):
     exchanged: bool = False
 
     @property
+    def by_row(self) -> bool:
+        """A stack is taken form by form."""
+        return False
+
+    @property
     def uses(self) -> Mapping[str, Lay]:
         """The weight."""
         return {self.name: self.lay}

@@ -17,6 +17,11 @@ class OneSided(NamedTuple):
     side: int
 
     @property
+    def by_row(self) -> bool:
+        """A stack is taken form by form."""
+        return False
+
+    @property
     def uses(self) -> Mapping[str, Lay]:
         """No parameter."""
         return NONE

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...compiled import core_loops
 from ..steps import Bound, Lay, Plain
 
 Array = Any
@@ -56,6 +57,11 @@ class Sparse(NamedTuple):
     name: str = "values"
 
     @property
+    def by_row(self) -> bool:
+        """A stack is taken form by form."""
+        return False
+
+    @property
     def uses(self) -> Mapping[str, Lay]:
         """The values."""
         return {self.name: Plain()}
@@ -64,8 +70,13 @@ class Sparse(NamedTuple):
         """Return z."""
         z = np.zeros((len(u), u.shape[1], v.shape[1], self.where.shape[0]), u.dtype)
         if len(self.where.k):
+            paired = u.shape[1] == v.shape[1] == 1
+            loops = core_loops("sparse", p.backend, u, v, p.arrays[self.name]) if paired else None
+            if loops is not None:
+                loops.forward(*self._compiled(u, v, p), z[:, 0, 0])
+                return z
             t = self._mapped(v, p)
-            if u.shape[1] == v.shape[1] == 1:
+            if paired:
                 z[:, 0, 0] = _summed(u[:, 0, self.where.d_i] * t[:, 0], self.where.d_k, z.shape[-1])
             else:
                 for k, d in _runs(self.where.d_k):
@@ -78,6 +89,15 @@ class Sparse(NamedTuple):
         du: Array = np.zeros_like(u) if wanted[0] else None
         dv: Array = np.zeros_like(v) if wanted[1] else None
         if not len(where.k):
+            return du, dv
+        loops = core_loops("sparse", p.backend, u, v, p.arrays[self.name]) if paired else None
+        if loops is not None:
+            du, dv = np.empty_like(u), np.empty_like(v)
+            found = None if p.gradients is None else np.zeros(len(where.k), u.dtype)
+            operands = (np.ascontiguousarray(g[:, 0, 0]), *self._compiled(u, v, p))
+            loops.backward(*operands, du[:, 0], dv[:, 0], found)
+            if found is not None:
+                p.add(self.name, found if where.order is None else _scattered(found, where.order))
             return du, dv
         t = self._mapped(v, p)
         if paired:
@@ -102,6 +122,10 @@ class Sparse(NamedTuple):
     def exchange(self) -> "Sparse":
         """Return the product of exchanged rows: positions sorted by j first."""
         return self._replace(where=self.where.exchange())
+
+    def _compiled(self, u: Array, v: Array, p: Bound) -> tuple[Array, ...]:
+        """Paired rows, values and places, as the compiled loops take them."""
+        return u[:, 0], v[:, 0], self._values(p), self.where.k, self.where.i, self.where.j
 
     def _values(self, p: Bound) -> Array:
         values = p.arrays[self.name]
