@@ -1,6 +1,7 @@
 """What a verb does with a form in the place of a weight."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,12 +87,17 @@ def _state(
         if index is not None and len(lead.stack) != 1:
             expected = ", ".join(f"{name} (count, {', '.join(form.axes[name])})" for name in form.parameters)
             raise MisfitError(f"with index, the form must be one of a stack: {expected}")  # noqa: TRY301
-        problem = state(Signature(x1.shape, x2.shape, weight.shape, *shapes, dtype, wrt, leading))
+        problem = _stated(Signature(x1.shape, x2.shape, weight.shape, *shapes, dtype, wrt, leading))
     except MisfitError as misfit:
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, _named(form, given))) from None
     if current().batch_invariant:
         raise BackendError(f"{verb}: a form is computed by matrix products, whose bits depend on the rows beside a row")
-    return problem._replace(fused_bias=False)
+    return problem
+
+
+@lru_cache(maxsize=1024)
+def _stated(signature: Signature) -> Problem:
+    return state(signature)._replace(fused_bias=False)
 
 
 def _place(backend: str | None) -> str | None:

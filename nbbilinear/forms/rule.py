@@ -117,6 +117,7 @@ def _blocks(term: Term, x1: Array, x2: Array, p: Bound) -> Iterator[tuple[slice,
     """Rows whose maps fit into the workspace together: many shared rows at once, or parts of one's n and m."""
     budget = WORKSPACE_BYTES // x1.dtype.itemsize
     width1, width2 = (_width(maps, x, p) for maps, x in ((term.first, x1), (term.second, x2)))
+    width2 += term.core.numbers(p)
     together = budget // max(1, x1.shape[1] * width1 + x2.shape[1] * width2)
     sizes = (max(1, together), x1.shape[1], x2.shape[1])
     if not together:

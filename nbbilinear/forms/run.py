@@ -1,6 +1,7 @@
 """The product with a form as a kernel: what the plan's machinery calls on arranged operands."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from ..backends.contract import Backend, KernelSet, Speed, Work
 from ..backends.costs import no_workspace
 from ..backends.grouping import groups
 from ..execute import Choice
-from ..layout import lay_out
+from ..layout import Layout, lay_out
 from ..problem import Problem
 from . import rule
 from .bind import bound
@@ -23,7 +24,7 @@ Selection = Any  # a slice, or row numbers
 def choice(form: Form, parts: Mapping[str, Array], problem: Problem, gradients: Mapping[str, Array] | None,
            backend: str | None) -> Choice:  # fmt: skip
     """The form's product as the choice of a plan. ``gradients`` of the parameters are added to."""
-    layout = lay_out(problem)
+    layout = _laid_out(problem)
     terms = tuple(term.exchange() for term in form.terms) if layout.mirrored else form.terms
     stacked = max(map(len, parts.values())) > 1
     rest = (terms, parts, {**form.sizes, "k": problem.out_features}, backend, stacked)
@@ -115,6 +116,11 @@ def _taken(array: Array, where: tuple[Selection, ...]) -> tuple[Array, bool]:
     if array is None:
         return None, True
     return array[where], all(isinstance(one, slice) for one in where)
+
+
+@lru_cache(maxsize=1024)
+def _laid_out(problem: Problem) -> Layout:
+    return lay_out(problem)
 
 
 def _no_work(problem: Problem) -> Work | None:  # noqa: ARG001

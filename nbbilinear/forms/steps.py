@@ -118,6 +118,10 @@ class Core(Protocol):
         """The parameters of the core, and how it wants them."""
         ...
 
+    def numbers(self, p: Bound) -> int:
+        """Return how many numbers the core holds for each row of v, beside u and v."""
+        ...
+
     def apply(self, u: Array, v: Array, p: Bound) -> Array:
         """Return z[s,n,m] from u[s,n] and v[s,m]."""
         ...

@@ -7,6 +7,7 @@ that of finite differences, exactly.
 import numpy as np
 import pytest
 from conformance.test_exact import definition, small_integers
+from conformance.test_memory import WORKSPACE, peak
 
 import nbbilinear as nbl
 from nbbilinear.forms import FORMS, rule
@@ -22,7 +23,7 @@ def test_forward_bits(name, case):
     for seed, rows in enumerate([(3, 4), (1, 2), (2, 1)]):
         sizes = formed.sizes_of(FORMS[name], seed)
         given = formed.operands(FORMS[name], case, "float64", rng, small_integers, sizes, rows)
-        y = nbl.bilinear(**given)
+        y = nbl.bilinear(**given, backend="numpy")
         np.testing.assert_array_equal(y, definition(**formed.expanded(given)))
 
 
@@ -30,19 +31,19 @@ def test_forward_bits(name, case):
 def test_gradients_are_the_adjoint_bit_for_bit(name, case):
     rng = np.random.default_rng(2)
     given = formed.operands(FORMS[name], case, "float64", rng, small_integers, formed.sizes_of(FORMS[name], 3))
-    y = nbl.bilinear(**given)
+    y = nbl.bilinear(**given, backend="numpy")
     g = small_integers(rng, y.shape)
-    found = nbl.bilinear_backward(g, **given)
+    found = nbl.bilinear_backward(g, **given, backend="numpy")
     for operand in ("x1", "x2", "bias"):
         if given[operand] is not None:
             v = small_integers(rng, given[operand].shape)
-            change = nbl.bilinear(**given | {operand: given[operand] + v}) - y
+            change = nbl.bilinear(**given | {operand: given[operand] + v}, backend="numpy") - y
             assert (g * change).sum() == (getattr(found, operand) * v).sum(), operand
     form = given["weight"]
     for parameter, array in form.parameters.items():
         v = small_integers(rng, array.shape)
         moved = given | {"weight": form.replace(form.parameters | {parameter: array + v})}
-        want = (g * (nbl.bilinear(**moved) - y)).sum()
+        want = (g * (nbl.bilinear(**moved, backend="numpy") - y)).sum()
         assert want == (found.weight.parameters[parameter] * v).sum(), parameter
 
 
@@ -87,6 +88,26 @@ def test_in_many_blocks(name, case, monkeypatch):
         np.testing.assert_array_equal(getattr(again, operand), getattr(found, operand))
     for parameter, gradient in found.weight.parameters.items():
         np.testing.assert_array_equal(again.weight.parameters[parameter], gradient)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba/portable"])
+@pytest.mark.parametrize("case", ["rows", "no out axis", "index", "index, out axis"])
+@pytest.mark.parametrize("name", FORMS)
+def test_on_either_backend(name, case, backend):
+    """Small problems take NumPy's functions unless told otherwise: here the compiled loops are asked for."""
+    if not formed.takes(FORMS[name], case):
+        return
+    rng = np.random.default_rng(8)
+    sizes = formed.sizes_of(FORMS[name], 5)
+    given = formed.operands(FORMS[name], case, "float64", rng, small_integers, sizes, (70, 4))  # two panels of rows
+    y = nbl.bilinear(**given, backend=backend)
+    np.testing.assert_array_equal(y, definition(**formed.expanded(given)))
+    g = small_integers(rng, y.shape)
+    found, plain = (nbl.bilinear_backward(g, **given, backend=one) for one in (backend, "numpy/einsum"))
+    np.testing.assert_array_equal(found.x1, plain.x1)
+    np.testing.assert_array_equal(found.x2, plain.x2)
+    for parameter, gradient in plain.weight.parameters.items():
+        np.testing.assert_array_equal(found.weight.parameters[parameter], gradient)
 
 
 @pytest.mark.parametrize("case", ["rows", "pairs", "index", "index, one against all"])
@@ -166,6 +187,27 @@ def test_other_verbs(name):
             nbl.bilinear_backward(y[:, 0], x1, x1, form, bias),
         )
         np.testing.assert_array_equal(square.x, both.x1 + both.x2)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_nothing_of_the_size_of_the_weight_or_of_all_products(name):
+    """Rows: beside results and parameters a few workspaces, where a product per row would be 30 times that."""
+    kind = FORMS[name]
+    sizes = dict.fromkeys("knpqrstz", 4) | {"i": 16, "j": 16} | dict(kind.fixed)
+    form = kind.of(sizes, np.ones)
+    x1, x2 = np.ones((40_000, form.shape[-2])), np.ones((40_000, form.shape[-1]))
+    held, y = peak(lambda: nbl.bilinear(x1, x2, form, backend="numpy"))
+    assert held <= y.nbytes + 4 * WORKSPACE
+    held, grads = peak(lambda: nbl.bilinear_backward(y, x1, x2, form, backend="numpy"))
+    assert held <= grads.x1.nbytes + grads.x2.nbytes + 5 * WORKSPACE
+
+
+def test_pairs_hold_their_scores_and_little_more():
+    x1, x2, form = np.ones((400, 24)), np.ones((3000, 24)), FORMS["low_rank"](np.ones((8, 24, 4)), np.ones((8, 24, 4)))
+    held, y = peak(lambda: nbl.bilinear_pairs(x1, x2, form))
+    assert held <= y.nbytes + 4 * WORKSPACE
+    held, grads = peak(lambda: nbl.bilinear_pairs_backward(y, x1, x2, form))
+    assert held <= grads.x1.nbytes + grads.x2.nbytes + 5 * WORKSPACE
 
 
 def test_the_table_is_met():

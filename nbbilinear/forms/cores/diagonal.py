@@ -32,6 +32,10 @@ class Diagonal(NamedTuple):
         """The weights c."""
         return {self.name: self.lay}
 
+    def numbers(self, p: Bound) -> int:
+        """Return how many numbers are held for each row."""
+        return 2 * int(p.arrays[self.name].shape[-1])
+
     def apply(self, u: Array, v: Array, p: Bound) -> Array:
         """Return z."""
         c = self._weights(p)

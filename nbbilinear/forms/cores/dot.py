@@ -27,6 +27,10 @@ class Dot(NamedTuple):
         """No parameter."""
         return NONE
 
+    def numbers(self, p: Bound) -> int:  # noqa: ARG002
+        """Return how many numbers are held for each row."""
+        return 0
+
     def apply(self, u: Array, v: Array, p: Bound) -> Array:  # noqa: ARG002
         """Return z."""
         a, b = _flat(u), _flat(v)

@@ -33,6 +33,10 @@ class Full(NamedTuple):
         """The weight."""
         return {self.name: self.lay}
 
+    def numbers(self, p: Bound) -> int:
+        """Return how many numbers are held for each row."""
+        return int(np.prod(p.arrays[self.name].shape[:-2]))
+
     def apply(self, u: Array, v: Array, p: Bound) -> Array:
         """Return z."""
         if not self.blocks:

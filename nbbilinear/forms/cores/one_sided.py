@@ -26,6 +26,10 @@ class OneSided(NamedTuple):
         """No parameter."""
         return NONE
 
+    def numbers(self, p: Bound) -> int:  # noqa: ARG002
+        """Return how many numbers are held for each row."""
+        return 0
+
     def apply(self, u: Array, v: Array, p: Bound) -> Array:  # noqa: ARG002
         """Return z, repeated without a copy."""
         z = v[:, None] if self.side else u[:, :, None]

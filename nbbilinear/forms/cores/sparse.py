@@ -66,6 +66,10 @@ class Sparse(NamedTuple):
         """The values."""
         return {self.name: Plain()}
 
+    def numbers(self, p: Bound) -> int:  # noqa: ARG002
+        """Return how many numbers are held for each row."""
+        return 2 * len(self.where.k)
+
     def apply(self, u: Array, v: Array, p: Bound) -> Array:
         """Return z."""
         z = np.zeros((len(u), u.shape[1], v.shape[1], self.where.shape[0]), u.dtype)
