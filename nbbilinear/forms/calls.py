@@ -87,6 +87,8 @@ def _state(
         if index is not None and len(lead.stack) != 1:
             expected = ", ".join(f"{name} (count, {', '.join(form.axes[name])})" for name in form.parameters)
             raise MisfitError(f"with index, the form must be one of a stack: {expected}")  # noqa: TRY301
+        if index is None and form.uneven:
+            raise MisfitError("parameters differ in the number of outputs; a shared one is for use with index")  # noqa: TRY301
         problem = _stated(Signature(x1.shape, x2.shape, weight.shape, *shapes, dtype, wrt, leading))
     except MisfitError as misfit:
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, _named(form, given))) from None

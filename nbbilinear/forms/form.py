@@ -68,6 +68,7 @@ class Form(ABC):
             faults = [f"{name} has dtype {self.parameters[name].dtype}; expected float32 or float64" for name in wrong]
             raise DTypeError(report(f"{owner}: parameters cannot be used", faults, self.parameters))
         self.dtype: np.dtype[Any] = np.result_type(*self.parameters.values())
+        self.uneven = False
         self.sizes = self._sizes()
         lead = self.lead(indexed=False)
         outputs = (self.sizes["k"],) if lead.out_axis else ()
@@ -198,8 +199,10 @@ class Form(ABC):
         if stack is not None and len(with_out[0]) - len(stack) not in (0, 1):
             return ["parameters differ in the number of stack axes; one that is shared has size 1 there"]
         lead = self.lead(indexed=False)
-        found["k"] = with_out[0][-1] if lead.out_axis else 1
-        if lead.out_axis and len({shape[-1] for shape in with_out}) > 1:
+        outputs = {shape[-1] for shape in with_out} if lead.out_axis else {1}
+        found["k"] = max(outputs)
+        self.uneven = len(outputs) > 1  # a stack without outputs, one parameter shared: to be used with index only
+        if len(outputs - {1}) > 1 or (self.uneven and (stack is not None or lead.stack)):
             return ["parameters differ in the number of outputs"]
         every = [*(shape[: len(lead.stack)] for shape in with_out), *([] if stack is None else [stack])]
         if any(shape not in (lead.stack, (1,) * len(lead.stack)) for shape in every):

@@ -73,9 +73,9 @@ class Sparse(Form):
     def of(
         cls, sizes: Mapping[str, int], draw: Callable[[Shape], Array], stack: Shape = (), *, out_axis: bool = True
     ) -> Form:
-        """Return a form with drawn values at every third place, in no order."""
+        """Return a form with drawn values at every second place, last first."""
         shape = (sizes["k"] if out_axis else 1, sizes["i"], sizes["j"])
-        k, i, j = np.unravel_index(np.arange(prod(shape) - 1, -1, -3), shape) if prod(shape) else np.empty((3, 0), int)
+        k, i, j = np.unravel_index(np.arange(prod(shape) - 1, -1, -2), shape) if prod(shape) else np.empty((3, 0), int)
         return cls(draw((*stack, len(k))), k, i, j, shape)
 
     @classmethod

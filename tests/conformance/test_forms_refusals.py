@@ -44,6 +44,11 @@ def test_parameters(make, said):
             nbl.ShapeError,
             r"one of a stack: a \(count, i, r\)",
         ),
+        (
+            lambda: nbl.bilinear(X1, X2, forms.LowRank(np.ones((1, 3, 2)), np.ones((5, 4, 2)))),
+            nbl.ShapeError,
+            "differ in the number of outputs; a shared one is for use with index",
+        ),
         (lambda: nbl.bilinear(X1, X2, LOW, index=np.full(7, 5)), nbl.IndexRangeError, "outside the weight"),
         (lambda: nbl.bilinear(X1, X2, LOW, backend="nowhere"), nbl.BackendError, "'nowhere' is unknown"),
         (
