@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import calls
+from .errors import ConfigError
 from .execute import BilinearGrads
 from .forms import Form, calls_for
 from .plan import Plan
@@ -33,7 +34,8 @@ def bilinear(
         two matrix products, see :func:`bilinear_pairs`.
     weight : (out, in1, in2) array
         ``(in1, in2)`` has no out axis, and y has none. ``(*w, out, in1, in2)`` broadcasts ``*w`` with the leading axes.
-        With ``index``: ``(count, in1, in2)`` or ``(count, out, in1, in2)``.
+        With ``index``: ``(count, in1, in2)`` or ``(count, out, in1, in2)``. Or a form of one, of
+        :mod:`nbbilinear.forms`, which costs what its structure allows.
     bias : array, optional
         ``(out,)``, or any shape that ends in ``out`` and broadcasts to y. With ``index`` one per weight:
         ``(count,)`` or ``(count, out)``.
@@ -113,7 +115,7 @@ def bilinear_backward(
     -------
     BilinearGrads
         ``(x1, x2, weight, bias)``: each of its operand's shape and dtype (broadcast axes are summed), None where not
-        wanted.
+        wanted. The gradient of a form is a form of its kind, with gradients for parameters.
 
     Raises
     ------
@@ -174,4 +176,6 @@ def plan(
     >>> pairs.flop == 2 * (1000 * 64 * 512 + 1000 * 1000 * 64 * 8)
     True
     """
+    if isinstance(weight, Form):
+        raise ConfigError("plan: a form is no single kernel and has no plan; its docstring says what it costs")
     return calls.plan("plan", x1, x2, weight, bias, index, dtype, backward, backend)
