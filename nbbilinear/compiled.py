@@ -31,17 +31,17 @@ def loops_for(first: Array, *others: Array) -> Any:
     return None
 
 
-def core_loops(name: str, backend: str | None, *arrays: Array) -> Any:
+def core_loops(name: str, backend: str | None, work: int, *arrays: Array) -> Any:
     """Return the module of compiled loops of a core (a file of the numba backend), or None as :func:`loops_for` does.
 
-    ``backend`` decides where it names one; unasked, the first array decides by its size.
+    ``backend`` decides where it names one; unasked ``work`` does, the number of products.
 
     Examples
     --------
-    >>> core_loops("diagonal", "numpy", np.zeros(100_000)) is None
+    >>> core_loops("diagonal", "numpy", 100_000, np.zeros(100_000)) is None
     True
     """
-    if backend is None and arrays[0].size < SMALLEST:
+    if backend is None and work < SMALLEST:
         return None
     if not (backend or "numba").startswith("numba"):
         return None

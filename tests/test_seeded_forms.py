@@ -89,6 +89,8 @@ LINES = [
     (RULE, "                    target += z\n", "                    target[...] = z\n"),
     (RULE, "total[:, rows] += part", "total[:, rows] = part"),
     (RULE, "np.add(dx, found.reshape(dx.shape), out=dx)", "np.copyto(dx, found.reshape(dx.shape))"),
+    (RULE, "add or place > 0 or bool(rows.start)", "add or bool(rows.start)"),
+    (RULE, "add or place > 0 or bool(rows.start)", "add or place > 0"),
     (RULE, "range(len(maps) - 1, -1, -1)", "range(len(maps))"),
     (RULE, "range(0, total, size)", "range(0, max(1, total - 1), size)"),
     (BIND, "which if len(part) > 1 else 0", "0"),
@@ -96,7 +98,7 @@ LINES = [
     (RUN, "if layout.mirrored else form.terms", "if False else form.terms"),
     (RUN, "first=s * m)", "first=0)"),
     (RUN, "                    dx1[s] = d1\n", "                    pass\n"),
-    (RUN, "                dx[...] = 0\n", "                pass\n"),
+    (RUN, "                    dx[...] = 0\n", "                    pass\n"),
     (CALLS, "y += given.bias if given.index is None else given.bias[given.index]", "pass"),
     (CALLS, "np.add(target, gradient, out=target)", "np.copyto(target, gradient)"),
 ]  # fmt: skip

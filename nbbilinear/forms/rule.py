@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from .steps import Bound, Map, Term
 
 Array = Any
 Tape = list[Array]
+FEW = 16  # rows that are not worth a look at their widths: that takes a tenth of the smallest call
 
 
 def forward(terms: Sequence[Term], x1: Array, x2: Array, p: Bound, y: Array) -> None:
     """Fill y (shared, n, m, out) from x1 (shared, n, in1) and x2 (shared, m, in2)."""
     for place, term in enumerate(terms):
-        for s, n, m in _blocks(term, x1, x2, p):
+        for s, n, m in _blocks(term, x1, x2, p, backward=False):
             u, v = _run(term.first, x1[s, n], p)[0], _run(term.second, x2[s, m], p)[0]
             for a, b in _tiles(term, u, v, p, y.shape[-1]):
                 z, _ = _run_last(term, u[:, a], v[:, b], p.at(s, m).at(slice(None), b))
@@ -28,16 +30,17 @@ def forward(terms: Sequence[Term], x1: Array, x2: Array, p: Bound, y: Array) -> 
 
 
 def backward(
-    terms: Sequence[Term], g: Array, x1: Array, x2: Array, p: Bound, dx1: Array | None, dx2: Array | None
+    terms: Sequence[Term], g: Array, x1: Array, x2: Array, p: Bound, dx1: Array | None, dx2: Array | None, *, add: bool
 ) -> None:
-    """Add to the gradients of x1 and x2 where they are given, and to those of the parameters in ``p``."""
-    for term in terms:
+    """Fill the gradients of x1 and x2 that are given, or add to them; add to those of the parameters in ``p``."""
+    for place, term in enumerate(terms):
         wanted = (dx1 is not None or _learns(term.first, p), dx2 is not None or _learns(term.second, p))
-        for s, n, m in _blocks(term, x1, x2, p):
+        for s, n, m in _blocks(term, x1, x2, p, backward=True):
             (u, tape1), (v, tape2) = _run(term.first, x1[s, n], p), _run(term.second, x2[s, m], p)
             du, dv = _pull_core(term, g[s, n][:, :, m], u, v, p.at(s, m), wanted)
-            _pull_side(term.first, tape1, du, p, None if dx1 is None else dx1[s, n])
-            _pull_side(term.second, tape2, dv, p, None if dx2 is None else dx2[s, m])
+            add1, add2 = (add or place > 0 or bool(rows.start) for rows in (m, n))
+            _pull_side(term.first, tape1, du, p, None if dx1 is None else dx1[s, n], add=add1)
+            _pull_side(term.second, tape2, dv, p, None if dx2 is None else dx2[s, m], add=add2)
 
 
 def _pull_core(
@@ -69,12 +72,19 @@ def _into(total: Array | None, like: Array, rows: slice, part: Array | None) -> 
     return total
 
 
-def _pull_side(maps: tuple[Map, ...], tape: Tape, g: Array | None, p: Bound, dx: Array | None) -> None:
-    if g is None:
+def _pull_side(maps: tuple[Map, ...], tape: Tape, g: Array | None, p: Bound, dx: Array | None, *, add: bool) -> None:
+    """Back to x, whose gradient is filled or added to; ``g`` is None where the term has none of x."""
+    found = None
+    if g is not None:
+        found = _pull(maps, tape, g.reshape(g.shape[0] * g.shape[1], *g.shape[2:]), p, wanted=dx is not None)
+    if dx is None or (found is None and add):
         return
-    found = _pull(maps, tape, g.reshape(g.shape[0] * g.shape[1], *g.shape[2:]), p, wanted=dx is not None)
-    if dx is not None and found is not None:
+    if found is None:
+        dx[...] = 0
+    elif add:
         np.add(dx, found.reshape(dx.shape), out=dx)
+    else:
+        np.copyto(dx, found.reshape(dx.shape))
 
 
 def _pull(maps: tuple[Map, ...], tape: Tape, g: Array, p: Bound, *, wanted: bool) -> Array | None:
@@ -113,24 +123,32 @@ def _run_last(term: Term, u: Array, v: Array, p: Bound) -> tuple[Array, Tape]:
     return rows.reshape(*z.shape[:3], *rows.shape[1:]), tape
 
 
-def _blocks(term: Term, x1: Array, x2: Array, p: Bound) -> Iterator[tuple[slice, slice, slice]]:
-    """Rows whose maps fit into the workspace together: many shared rows at once, or parts of one's n and m."""
+def _blocks(term: Term, x1: Array, x2: Array, p: Bound, *, backward: bool) -> Iterator[tuple[slice, slice, slice]]:
+    """Rows whose maps fit into the workspace together: many shared rows at once, or parts of one's n and m.
+
+    Forward the inputs are there already; backward there is a gradient of their size.
+    """
+    if len(x1) * max(x1.shape[1], x2.shape[1]) <= FEW:
+        yield slice(None), slice(None), slice(None)
+        return
     budget = WORKSPACE_BYTES // x1.dtype.itemsize
-    width1, width2 = (_width(maps, x, p) for maps, x in ((term.first, x1), (term.second, x2)))
+    width1, width2 = (
+        _width(maps, x, p, x.shape[-1] if backward else 0) for maps, x in ((term.first, x1), (term.second, x2))
+    )
     width2 += term.core.numbers(p)
     together = budget // max(1, x1.shape[1] * width1 + x2.shape[1] * width2)
     sizes = (max(1, together), x1.shape[1], x2.shape[1])
     if not together:
-        sizes = (1, max(1, budget // (2 * width1)), max(1, budget // (2 * width2)))
+        sizes = (1, max(1, budget // (2 * max(1, width1))), max(1, budget // (2 * max(1, width2))))
     totals = (len(x1), x1.shape[1], x2.shape[1])
     yield from product(*(_cut(total, size) for total, size in zip(totals, sizes, strict=True)))
 
 
-def _width(maps: tuple[Map, ...], x: Array, p: Bound) -> int:
-    """The most numbers a row has on its way through some maps."""
-    width, row = int(x.shape[-1]), x[:1, :0]
+def _width(maps: tuple[Map, ...], x: Array, p: Bound, least: int) -> int:
+    """The most numbers a row has on its way through some maps, at least ``least``."""
+    width, row = least, x[:1, :0]
     for place in range(len(maps)):
-        width = max(width, int(np.prod(_run(maps[: place + 1], row, p)[0].shape[2:])))
+        width = max(width, prod(_run(maps[: place + 1], row, p)[0].shape[2:]))
     return width
 
 
@@ -140,7 +158,7 @@ def _tiles(term: Term, u: Array, v: Array, p: Bound, out: int) -> Iterator[tuple
     if n == m == 1:
         yield slice(0, 1), slice(0, 1)
         return
-    width = max(out, int(np.prod(term.core.apply(u[:1, :0], v[:1, :0], p).shape[3:]))) if term.last else out
+    width = max(out, prod(term.core.apply(u[:1, :0], v[:1, :0], p).shape[3:])) if term.last else out
     budget = WORKSPACE_BYTES // u.dtype.itemsize // max(1, len(u) * width)
     columns = max(1, min(m, budget))
     yield from product(_cut(n, max(1, budget // columns)), _cut(m, columns))

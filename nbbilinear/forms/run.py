@@ -66,17 +66,18 @@ def _backward(
         g: Array, x1: Array, x2: Array, _w: Array, which: Array | None, dx1: Array, dx2: Array, _dw: Array, _db: Array,
         _s: Array, accumulate: bool,
     ) -> None:  # fmt: skip
-        for dx in (dx1, dx2):
-            if dx is not None and not accumulate:
-                dx[...] = 0
         (x1, x2, g), (dx1, dx2, _) = _as_pairs(x1, x2, g), _as_pairs(dx1, dx2, None)
-        for s, m, w in _pieces(
-            which if stacked else None, *x2.shape[:2], by_row=by_row and (x1.shape[1] > 1 or g.shape[-1] == 1)
-        ):
+        together = by_row and (x1.shape[1] > 1 or g.shape[-1] == 1)
+        if stacked and which is not None and not together and not accumulate:
+            accumulate = True  # a row of x1 meets several forms
+            for dx in (dx1, dx2):
+                if dx is not None:
+                    dx[...] = 0
+        for s, m, w in _pieces(which if stacked else None, *x2.shape[:2], by_row=together):
             with bound(terms, parts, gradients, w, sizes, backend) as p:
                 (d1, there1), (d2, there2) = _taken(dx1, (s,)), _taken(dx2, (s, m))
                 here = _taken(g, (s, slice(None), m))[0]
-                rule.backward(terms, here, x1[s], _taken(x2, (s, m))[0], p, d1, d2)
+                rule.backward(terms, here, x1[s], _taken(x2, (s, m))[0], p, d1, d2, add=accumulate)
                 if not there1:
                     dx1[s] = d1
                 if not there2:

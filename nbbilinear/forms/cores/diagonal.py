@@ -1,6 +1,7 @@
 """The diagonal core with weights: products of numbers at the same place, mixed into outputs."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +79,7 @@ class Diagonal(NamedTuple):
 
     def _rows(self, u: Array, v: Array, c: Array, p: Bound) -> Array:
         """z[b,k] of paired rows."""
-        loops = core_loops("diagonal", p.backend, u, v, c) if c.shape[-2] <= _FEW else None
+        loops = core_loops("diagonal", p.backend, u.size, u, v, c) if c.shape[-2] <= _FEW else None
         if loops is not None:
             z = np.empty((len(u), c.shape[-2]), u.dtype)
             loops.forward(_halves(u, c), _halves(v, c), c.reshape(-1, *c.shape[-2:]), _flat_which(p), z)
@@ -89,7 +90,7 @@ class Diagonal(NamedTuple):
     def _pull_rows(
         self, g: Array, u: Array, v: Array, c: Array, p: Bound, wanted: tuple[bool, bool]
     ) -> tuple[Array, Array]:
-        loops = core_loops("diagonal", p.backend, u, v, c) if c.shape[-2] <= _FEW else None
+        loops = core_loops("diagonal", p.backend, u.size, u, v, c) if c.shape[-2] <= _FEW else None
         if loops is not None:
             du, dv = (np.empty(u.shape, u.dtype) if want else None for want in wanted)
             views = (None if a is None else _halves(a, c) for a in (du, dv))
@@ -112,7 +113,7 @@ class Diagonal(NamedTuple):
 
 
 def _flat(x: Array) -> Array:
-    return x.reshape(*x.shape[:2], int(np.prod(x.shape[2:])))
+    return x.reshape(*x.shape[:2], prod(x.shape[2:]))
 
 
 def _halves(x: Array, c: Array) -> Array:

@@ -1,6 +1,7 @@
 """The diagonal core without weights: one inner product for each output."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,4 +55,4 @@ class Dot(NamedTuple):
 
 
 def _flat(x: Array) -> Array:
-    return x.reshape(*x.shape[:3], int(np.prod(x.shape[3:])))
+    return x.reshape(*x.shape[:3], prod(x.shape[3:]))

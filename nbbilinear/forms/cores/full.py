@@ -1,6 +1,7 @@
 """The full core: the bilinear product itself, planned as any other."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ class Full(NamedTuple):
 
     def numbers(self, p: Bound) -> int:
         """Return how many numbers are held for each row."""
-        return int(np.prod(p.arrays[self.name].shape[:-2]))
+        return prod(p.arrays[self.name].shape[:-2])
 
     def apply(self, u: Array, v: Array, p: Bound) -> Array:
         """Return z."""

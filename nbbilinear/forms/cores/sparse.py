@@ -75,7 +75,7 @@ class Sparse(NamedTuple):
         z = np.zeros((len(u), u.shape[1], v.shape[1], self.where.shape[0]), u.dtype)
         if len(self.where.k):
             paired = u.shape[1] == v.shape[1] == 1
-            loops = core_loops("sparse", p.backend, u, v, p.arrays[self.name]) if paired else None
+            loops = self._loops(u, v, p) if paired else None
             if loops is not None:
                 loops.forward(*self._compiled(u, v, p), z[:, 0, 0])
                 return z
@@ -94,7 +94,7 @@ class Sparse(NamedTuple):
         dv: Array = np.zeros_like(v) if wanted[1] else None
         if not len(where.k):
             return du, dv
-        loops = core_loops("sparse", p.backend, u, v, p.arrays[self.name]) if paired else None
+        loops = self._loops(u, v, p) if paired else None
         if loops is not None:
             du, dv = np.empty_like(u), np.empty_like(v)
             found = None if p.gradients is None else np.zeros(len(where.k), u.dtype)
@@ -126,6 +126,9 @@ class Sparse(NamedTuple):
     def exchange(self) -> "Sparse":
         """Return the product of exchanged rows: positions sorted by j first."""
         return self._replace(where=self.where.exchange())
+
+    def _loops(self, u: Array, v: Array, p: Bound) -> Any:
+        return core_loops("sparse", p.backend, len(u) * len(self.where.k), u, v, p.arrays[self.name])
 
     def _compiled(self, u: Array, v: Array, p: Bound) -> tuple[Array, ...]:
         """Paired rows, values and places, as the compiled loops take them."""
