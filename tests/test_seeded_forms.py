@@ -35,7 +35,7 @@ def suite(monkeypatch):
                 with monkeypatch.context() as patch:
                     test_forms.test_in_many_blocks(name, case, workspace, patch)
         test_forms.test_into_given_arrays_and_added(name, "pairs")
-        test_forms.test_a_parameter_that_all_of_a_stack_share(name, "index")
+        test_forms.test_a_parameter_that_all_of_a_stack_share(name, "index", "numpy")
         for backend in ("numpy", "numba/portable"):
             test_forms.test_on_either_backend(name, "rows", backend)
             test_forms.test_on_either_backend(name, "index, out axis", backend)
@@ -63,8 +63,9 @@ LINES = [
     (MAPS, "dx[:, n] = (flat @ matrix.T)", "dx[:, 0] = (flat @ matrix.T)"),
     (MAPS, "np.matmul(x[:, n].reshape", "np.matmul(x[:, 0].reshape"),
     (MAPS, "return x.sum(axis=1)", "return x.mean(axis=1)"),
-    (MAPS, "np.stack([x[:, 1], -x[:, 0]], axis=1)", "np.stack([x[:, 1], x[:, 0]], axis=1)"),
-    (MAPS, "np.stack([-g[:, 1], g[:, 0]], axis=1)", "np.stack([g[:, 1], -g[:, 0]], axis=1)"),
+    ("cores.complex_diagonal", "-v[..., 0, :]], axis=-2)", "v[..., 0, :]], axis=-2)"),
+    ("cores.complex_diagonal", "return ComplexDiagonal(-self.sign)", "return self"),
+    ("cores.complex_diagonal", "dv - self._turned(turned)", "dv + self._turned(turned)"),
     ("cores.dot", 'np.einsum("skr,skr->sk", a[:, 0], b[:, 0])', '1.001 * np.einsum("skr,skr->sk", a[:, 0], b[:, 0])'),
     ("cores.dot", "by_output * v if wanted[0]", "by_output * u if wanted[0]"),
     ("cores.dot", "by_output.swapaxes(2, 3) @ a", "2 * by_output.swapaxes(2, 3) @ a"),
@@ -147,7 +148,7 @@ def replace(monkeypatch, whole, broken):
                     monkeypatch.setattr(old, method, function)
 
 
-@pytest.mark.parametrize("module", ["diagonal", "sparse"])
+@pytest.mark.parametrize("module", ["diagonal", "complex_diagonal", "sparse"])
 @pytest.mark.parametrize("part", ["forward", "backward"])
 def test_compiled_loops_off_by_a_thousandth_are_caught(monkeypatch, module, part):
     loops = importlib.import_module(f"nbbilinear.backends.numba.{module}")

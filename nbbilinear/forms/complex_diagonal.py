@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .cores import Diagonal
+from .cores import ComplexDiagonal as ComplexDiagonalCore
 from .form import Form
-from .maps import Arrange, Turn
+from .maps import Arrange
 from .steps import Term
 
 Array = Any
@@ -46,12 +46,9 @@ class ComplexDiagonal(Form):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """Two weighted diagonal cores: x2 as it is, and turned."""
+        """The core, on halves."""
         halves = Arrange("hr", "hr")
-        return (
-            Term((halves,), (halves,), Diagonal("real")),
-            Term((halves,), (halves, Turn()), Diagonal("imag")),
-        )
+        return (Term((halves,), (halves,), ComplexDiagonalCore()),)
 
     def define(self, p: Mapping[str, Array]) -> Array:
         """W[k] = [[diag(re), diag(im)], [-diag(im), diag(re)]]."""

@@ -132,20 +132,3 @@ class Sum(NamedTuple):
     def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:  # noqa: ARG002
         """Every summand has the gradient of the sum."""
         return np.broadcast_to(g[:, None], x.shape) if wanted else None
-
-
-class Turn(NamedTuple):
-    """Halves (re, im) become (im, -re): conj(x) times i, on real and imaginary parts."""
-
-    @property
-    def uses(self) -> Mapping[str, Lay]:
-        """No parameter."""
-        return NONE
-
-    def apply(self, x: Array, p: Bound) -> Array:  # noqa: ARG002
-        """Return the turned halves of x (rows, 2, rank)."""
-        return np.stack([x[:, 1], -x[:, 0]], axis=1)
-
-    def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:  # noqa: ARG002
-        """The adjoint turns the other way."""
-        return np.stack([-g[:, 1], g[:, 0]], axis=1) if wanted else None

@@ -160,9 +160,10 @@ def test_into_given_arrays_and_added(name, case):
                 np.testing.assert_array_equal(one, 2 * two)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba/portable"])
 @pytest.mark.parametrize("case", ["index", "index, out axis"])
 @pytest.mark.parametrize("name", FORMS)
-def test_a_parameter_that_all_of_a_stack_share(name, case):
+def test_a_parameter_that_all_of_a_stack_share(name, case, backend):
     if not formed.takes(FORMS[name], case):
         return
     rng = np.random.default_rng(6)
@@ -173,10 +174,13 @@ def test_a_parameter_that_all_of_a_stack_share(name, case):
             continue
         shared = given | {"weight": form.replace(form.parameters | {parameter: array[:1]})}
         repeated = given | {"weight": form.replace(form.parameters | {parameter: np.repeat(array[:1], 3, axis=0)})}
-        y = nbl.bilinear(**shared)
-        np.testing.assert_array_equal(y, nbl.bilinear(**repeated))
+        y = nbl.bilinear(**shared, backend=backend)
+        np.testing.assert_array_equal(y, nbl.bilinear(**repeated, backend="numpy"))
         g = small_integers(rng, y.shape)
-        one, all_ = (nbl.bilinear_backward(g, **some).weight.parameters[parameter] for some in (shared, repeated))
+        one, all_ = (
+            nbl.bilinear_backward(g, **some, backend=backend).weight.parameters[parameter]
+            for some in (shared, repeated)
+        )
         np.testing.assert_array_equal(one, all_.sum(0, keepdims=True))
 
 

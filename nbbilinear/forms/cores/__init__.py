@@ -1,9 +1,10 @@
 """The cores: what two mapped rows are multiplied by."""
 
+from .complex_diagonal import ComplexDiagonal
 from .diagonal import Diagonal
 from .dot import Dot
 from .full import Full
 from .one_sided import OneSided
 from .sparse import Sparse
 
-__all__ = ["Diagonal", "Dot", "Full", "OneSided", "Sparse"]
+__all__ = ["ComplexDiagonal", "Diagonal", "Dot", "Full", "OneSided", "Sparse"]

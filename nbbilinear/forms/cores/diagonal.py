@@ -10,7 +10,7 @@ from ...compiled import core_loops
 from ..steps import Bound, Lay, Plain
 
 Array = Any
-_FEW = 4  # outputs up to which compiled loops beat a matrix product; see docs/performance
+FEW = 4  # outputs up to which compiled loops beat a matrix product; see docs/performance
 
 
 class Diagonal(NamedTuple):
@@ -79,10 +79,11 @@ class Diagonal(NamedTuple):
 
     def _rows(self, u: Array, v: Array, c: Array, p: Bound) -> Array:
         """z[b,k] of paired rows."""
-        loops = core_loops("diagonal", p.backend, u.size, u, v, c) if c.shape[-2] <= _FEW else None
+        loops = core_loops("diagonal", p.backend, u.size, u, v, c) if c.shape[-2] <= FEW else None
         if loops is not None:
             z = np.empty((len(u), c.shape[-2]), u.dtype)
-            loops.forward(_halves(u, c), _halves(v, c), c.reshape(-1, *c.shape[-2:]), _flat_which(p), z)
+            stack = c.reshape(-1, *c.shape[-2:])
+            loops.forward(_halves(u, c), _halves(v, c), stack, _flat_which(p, stack), z)
             return z
         products = _products(u, v, c.shape[-1])
         return products @ c.T if p.which is None else np.einsum("br,bkr->bk", products, _of_rows(c, p)[:, 0])
@@ -90,11 +91,12 @@ class Diagonal(NamedTuple):
     def _pull_rows(
         self, g: Array, u: Array, v: Array, c: Array, p: Bound, wanted: tuple[bool, bool]
     ) -> tuple[Array, Array]:
-        loops = core_loops("diagonal", p.backend, u.size, u, v, c) if c.shape[-2] <= _FEW else None
+        loops = core_loops("diagonal", p.backend, u.size, u, v, c) if c.shape[-2] <= FEW else None
         if loops is not None:
             du, dv = (np.empty(u.shape, u.dtype) if want else None for want in wanted)
             views = (None if a is None else _halves(a, c) for a in (du, dv))
-            stack, which = c.reshape(-1, *c.shape[-2:]), _flat_which(p)
+            stack = c.reshape(-1, *c.shape[-2:])
+            which = _flat_which(p, stack)
             dc = None if p.gradients is None else np.zeros_like(stack)
             loops.backward(np.ascontiguousarray(g), _halves(u, c), _halves(v, c), stack, which, *views, dc)
             if dc is not None:
@@ -121,8 +123,9 @@ def _halves(x: Array, c: Array) -> Array:
     return x.reshape(len(x), x.size // max(1, len(x) * c.shape[-1]), c.shape[-1])
 
 
-def _flat_which(p: Bound) -> Array | None:
-    return None if p.which is None else np.ascontiguousarray(p.which.reshape(-1))
+def _flat_which(p: Bound, stack: Array) -> Array | None:
+    """The form of each row; None where there is one, or one that all share."""
+    return None if p.which is None or len(stack) == 1 else np.ascontiguousarray(p.which.reshape(-1))
 
 
 def _products(u: Array, v: Array, rank: int) -> Array:
