@@ -55,30 +55,36 @@ def _backward_rows(
     g: Array, u: Array, v: Array, real: Array, imag: Array, sign: Any, which: Array, du: Array, dv: Array,
     start: int, stop: int,
 ) -> None:  # fmt: skip
+    """Places r innermost: a sum over k there would not vectorise."""
     zero = g.dtype.type(0)
     for b in range(start, stop):
         w = which[b] if which.size else 0
-        for r in range(u.shape[2]):
-            a, c = zero, zero
-            for k in range(real.shape[1]):
-                a += g[b, k] * real[w, k, r]
-                c += g[b, k] * sign * imag[w, k, r]
+        if du.size:
+            du[b] = zero
+        if dv.size:
+            dv[b] = zero
+        for k in range(real.shape[1]):
             if du.size:
-                du[b, 0, r] = a * v[b, 0, r] + c * v[b, 1, r]
-                du[b, 1, r] = a * v[b, 1, r] - c * v[b, 0, r]
+                for r in range(u.shape[2]):
+                    a, c = g[b, k] * real[w, k, r], g[b, k] * sign * imag[w, k, r]
+                    du[b, 0, r] += a * v[b, 0, r] + c * v[b, 1, r]
+                    du[b, 1, r] += a * v[b, 1, r] - c * v[b, 0, r]
             if dv.size:
-                dv[b, 0, r] = a * u[b, 0, r] - c * u[b, 1, r]
-                dv[b, 1, r] = a * u[b, 1, r] + c * u[b, 0, r]
+                for r in range(u.shape[2]):
+                    a, c = g[b, k] * real[w, k, r], g[b, k] * sign * imag[w, k, r]
+                    dv[b, 0, r] += a * u[b, 0, r] - c * u[b, 1, r]
+                    dv[b, 1, r] += a * u[b, 1, r] + c * u[b, 0, r]
 
 
 @loops
 def _backward_weights(
     g: Array, u: Array, v: Array, sign: Any, which: Array, dreal: Array, dimag: Array, start: int, stop: int
 ) -> None:
-    """A chunk owns places r of all weights."""
+    """A chunk owns places r of all weights, counted from 0: else nothing vectorises."""
+    u, v, dreal, dimag = u[:, :, start:stop], v[:, :, start:stop], dreal[:, :, start:stop], dimag[:, :, start:stop]
     for b in range(u.shape[0]):
         w = which[b] if which.size else 0
         for k in range(dreal.shape[1]):
-            for r in range(start, stop):
+            for r in range(u.shape[2]):
                 dreal[w, k, r] += g[b, k] * (u[b, 0, r] * v[b, 0, r] + u[b, 1, r] * v[b, 1, r])
                 dimag[w, k, r] += g[b, k] * sign * (u[b, 0, r] * v[b, 1, r] - u[b, 1, r] * v[b, 0, r])

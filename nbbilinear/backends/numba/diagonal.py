@@ -52,26 +52,31 @@ def _forward(u: Array, v: Array, weight: Array, which: Array, out: Array, start:
 def _backward_rows(
     g: Array, u: Array, v: Array, weight: Array, which: Array, du: Array, dv: Array, start: int, stop: int
 ) -> None:
-    zero = g.dtype.type(0)
     for b in range(start, stop):
         w = which[b] if which.size else 0
-        for h in range(u.shape[1]):
-            for r in range(u.shape[2]):
-                t = zero
-                for k in range(weight.shape[1]):
-                    t += g[b, k] * weight[w, k, r]
-                if du.size:
-                    du[b, h, r] = t * v[b, h, r]
-                if dv.size:
-                    dv[b, h, r] = t * u[b, h, r]
+        if du.size:
+            _mixed(g[b], weight[w], v[b], du[b])
+        if dv.size:
+            _mixed(g[b], weight[w], u[b], dv[b])
+
+
+@loops
+def _mixed(g: Array, weight: Array, other: Array, dx: Array) -> None:
+    """dx[h,r] = other[h,r] sum_k g[k] w[k,r]. Places r innermost: a sum over k there would not vectorise."""
+    dx[:] = g.dtype.type(0)
+    for k in range(weight.shape[0]):
+        for h in range(dx.shape[0]):
+            for r in range(dx.shape[1]):
+                dx[h, r] += g[k] * weight[k, r] * other[h, r]
 
 
 @loops
 def _backward_weight(g: Array, u: Array, v: Array, which: Array, dweight: Array, start: int, stop: int) -> None:
-    """A chunk owns places r of all weights."""
+    """A chunk owns places r of all weights, counted from 0: else nothing vectorises."""
+    u, v, dweight = u[:, :, start:stop], v[:, :, start:stop], dweight[:, :, start:stop]
     for b in range(u.shape[0]):
         w = which[b] if which.size else 0
         for k in range(dweight.shape[1]):
             for h in range(u.shape[1]):
-                for r in range(start, stop):
+                for r in range(u.shape[2]):
                     dweight[w, k, r] += g[b, k] * u[b, h, r] * v[b, h, r]
