@@ -84,7 +84,7 @@ def backward(
     """Fill the gradients that are wanted, or add to them."""
     problem, axes = choice.problem, choice.problem.axes
     if axes.split and any(gradient is not None and gradient.dtype != problem.dtype for gradient in gradients):
-        _backward_unrounded(choice, grad_output, x1, x2, weight, index, gradients, workspace, accumulate)
+        backward_unrounded(choice, grad_output, x1, x2, weight, index, gradients, workspace, accumulate)
         return
     g = grad_output if problem.out_axis else grad_output[..., None]
     if gradients.bias is not None and (problem.is_empty or not problem.fused_bias):
@@ -109,11 +109,11 @@ def backward(
         _backward(choice, g_here, x1_here, x2_here, weight, rows, wanted, workspace, accumulate or bool(axes.split))
 
 
-def _backward_unrounded(
+def backward_unrounded(
     choice: Choice, grad_output: Array, x1: Array, x2: Array, weight: Array, index: Array | None,
     gradients: BilinearGrads, workspace: Array | None, accumulate: bool,
 ) -> None:  # fmt: skip
-    """As :func:`backward`, in other memory: slices add to the same gradients, which are to be rounded once."""
+    """As :func:`backward`, in other memory: what is added to the same gradients bit by bit is to be rounded once."""
     whole = BilinearGrads(*(None if a is None else a.astype(choice.problem.dtype) for a in gradients))
     backward(choice, grad_output, x1, x2, weight, index, whole, workspace, accumulate)
     for gradient, unrounded in zip(gradients, whole, strict=True):

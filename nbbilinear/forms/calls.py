@@ -39,7 +39,7 @@ def forward(
     else:
         y = to_fill(verb, "out", out, problem.out_shape, given.dtype, _named(weight, given))
     chosen = choice(weight, _parts(weight, lead, given), problem, None, place)
-    x1, x2, blank = arranged.cast()[:3]
+    x1, x2, blank = _cast(arranged)
     execute.forward(chosen, x1, x2, blank, None, given.index, y, None)
     if given.bias is not None:
         y += given.bias if given.index is None else given.bias[given.index]
@@ -67,14 +67,20 @@ def backward(
     parts = _parts(weight, lead, given)
     learned = {name: np.zeros(a.shape, given.dtype) for name, a in parts.items()} if "weight" in wanted else None
     chosen = choice(weight, parts, problem, learned, place)
-    x1, x2, blank = given.cast()[:3]
-    execute.backward(chosen, g, x1, x2, blank, given.index, arrays, None, accumulate)
+    x1, x2, blank = _cast(given)
+    carry_out = execute.backward if given.uniform else execute.backward_unrounded
+    carry_out(chosen, g.astype(given.dtype, copy=False), x1, x2, blank, given.index, arrays, None, accumulate)
     if given.give_back is not None:
         arrays = BilinearGrads(*(
             None if filled is None else given.give_back(filled) if one is None else one
             for filled, one in zip(arrays, plain or BilinearGrads(), strict=True)
         ))  # fmt: skip
     return arrays if learned is None else arrays._replace(weight=_settled(weight, learned, asked, accumulate))
+
+
+def _cast(given: Operands) -> tuple[Array, Array, Array]:
+    """Inputs in the dtype to compute in: a form maps them before anything is multiplied."""
+    return given.x1.astype(given.dtype, copy=False), given.x2.astype(given.dtype, copy=False), given.weight
 
 
 def _state(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.contract import Backend, KernelSet, Speed, Work
+from ..backends.conversion import convert
 from ..backends.costs import no_workspace
 from ..backends.grouping import groups
 from ..execute import Choice
@@ -133,4 +134,4 @@ def _same(array: Array) -> Array:
 
 
 _NO_SPEED = Speed({"": 1.0}, 1.0, 1.0)
-_BACKEND = Backend("form", (), _same, _same, np.empty)
+_BACKEND = Backend("form", (), _same, _same, np.empty, convert)

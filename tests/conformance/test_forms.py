@@ -6,14 +6,14 @@ that of finite differences, exactly.
 
 import numpy as np
 import pytest
-from conformance.test_exact import definition, small_integers
-from conformance.test_memory import WORKSPACE, peak
+from conformance.test_memory import WORKSPACE
 
 import nbbilinear as nbl
 from nbbilinear.forms import FORMS, rule
 
 import cases
 import formed
+import memory
 import oracle
 
 
@@ -22,26 +22,28 @@ def test_forward_bits(name, case):
     rng = np.random.default_rng(1)
     for seed, rows in enumerate([(3, 4), (1, 2), (2, 1)]):
         sizes = formed.sizes_of(FORMS[name], seed)
-        given = formed.operands(FORMS[name], case, "float64", rng, small_integers, sizes, rows)
+        given = formed.operands(FORMS[name], case, "float64", rng, cases.small_integers, sizes, rows)
         y = nbl.bilinear(**given, backend="numpy")
-        np.testing.assert_array_equal(y, definition(**formed.expanded(given)))
+        np.testing.assert_array_equal(y, cases.definition(**formed.expanded(given)))
 
 
 @pytest.mark.parametrize(("name", "case"), formed.EVERY)
 def test_gradients_are_the_adjoint_bit_for_bit(name, case):
     rng = np.random.default_rng(2)
-    given = formed.operands(FORMS[name], case, "float64", rng, small_integers, formed.sizes_of(FORMS[name], 3, least=2))
+    given = formed.operands(
+        FORMS[name], case, "float64", rng, cases.small_integers, formed.sizes_of(FORMS[name], 3, least=2)
+    )
     y = nbl.bilinear(**given, backend="numpy")
-    g = small_integers(rng, y.shape)
+    g = cases.small_integers(rng, y.shape)
     found = nbl.bilinear_backward(g, **given, backend="numpy")
     for operand in ("x1", "x2", "bias"):
         if given[operand] is not None:
-            v = small_integers(rng, given[operand].shape)
+            v = cases.small_integers(rng, given[operand].shape)
             change = nbl.bilinear(**given | {operand: given[operand] + v}, backend="numpy") - y
             assert (g * change).sum() == (getattr(found, operand) * v).sum(), operand
     form = given["weight"]
     for parameter, array in form.parameters.items():
-        v = small_integers(rng, array.shape)
+        v = cases.small_integers(rng, array.shape)
         moved = given | {"weight": form.replace(form.parameters | {parameter: array + v})}
         want = (g * (nbl.bilinear(**moved, backend="numpy") - y)).sum()
         assert want == (found.weight.parameters[parameter] * v).sum(), parameter
@@ -80,9 +82,11 @@ def test_in_many_blocks(name, case, workspace, monkeypatch):
     if not formed.takes(FORMS[name], case):
         return
     rng = np.random.default_rng(4)
-    given = formed.operands(FORMS[name], case, "float64", rng, small_integers, formed.sizes_of(FORMS[name], 1), (7, 5))
+    given = formed.operands(
+        FORMS[name], case, "float64", rng, cases.small_integers, formed.sizes_of(FORMS[name], 1), (7, 5)
+    )
     y = nbl.bilinear(**given, backend="numpy")
-    g = small_integers(rng, y.shape)
+    g = cases.small_integers(rng, y.shape)
     found = nbl.bilinear_backward(g, **given, backend="numpy")
     monkeypatch.setattr(rule, "WORKSPACE_BYTES", workspace)
     monkeypatch.setattr(rule, "FEW", 0)
@@ -99,7 +103,7 @@ def test_in_tiles(name, monkeypatch):
     """Pairs whose scores do not fit the workspace, though their maps do."""
     rng = np.random.default_rng(4)
     given = formed.operands(
-        FORMS[name], "pairs", "float64", rng, small_integers, formed.sizes_of(FORMS[name], 1), (7, 5)
+        FORMS[name], "pairs", "float64", rng, cases.small_integers, formed.sizes_of(FORMS[name], 1), (7, 5)
     )
     y = nbl.bilinear(**given, backend="numpy")
     found = nbl.bilinear_backward(y, **given, backend="numpy")
@@ -122,10 +126,12 @@ def test_on_either_backend(name, case, backend):
         return
     rng = np.random.default_rng(8)
     sizes = formed.sizes_of(FORMS[name], 5)
-    given = formed.operands(FORMS[name], case, "float64", rng, small_integers, sizes, (70, 4))  # two panels of rows
+    given = formed.operands(
+        FORMS[name], case, "float64", rng, cases.small_integers, sizes, (70, 4)
+    )  # two panels of rows
     y = nbl.bilinear(**given, backend=backend)
-    np.testing.assert_array_equal(y, definition(**formed.expanded(given)))
-    g = small_integers(rng, y.shape)
+    np.testing.assert_array_equal(y, cases.definition(**formed.expanded(given)))
+    g = cases.small_integers(rng, y.shape)
     found, plain = (nbl.bilinear_backward(g, **given, backend=one) for one in (backend, "numpy/einsum"))
     np.testing.assert_array_equal(found.x1, plain.x1)
     np.testing.assert_array_equal(found.x2, plain.x2)
@@ -139,12 +145,12 @@ def test_into_given_arrays_and_added(name, case):
     if not formed.takes(FORMS[name], case):
         return
     rng = np.random.default_rng(5)
-    given = formed.operands(FORMS[name], case, "float64", rng, small_integers)
+    given = formed.operands(FORMS[name], case, "float64", rng, cases.small_integers)
     y = nbl.bilinear(**given)
     wide = np.full((*y.shape, 2), np.nan)
     assert nbl.bilinear(**given, out=wide[..., 0]) is not None
     np.testing.assert_array_equal(wide[..., 0], y)
-    g = small_integers(rng, y.shape)
+    g = cases.small_integers(rng, y.shape)
     found = nbl.bilinear_backward(g, **given)
     for wanted in (["x1"], ["x2", "bias"] if given["bias"] is not None else ["x2"], ["weight"]):
         some = nbl.bilinear_backward(g, **given, wrt=wanted)
@@ -167,7 +173,7 @@ def test_a_parameter_that_all_of_a_stack_share(name, case, backend):
     if not formed.takes(FORMS[name], case):
         return
     rng = np.random.default_rng(6)
-    given = formed.operands(FORMS[name], case, "float64", rng, small_integers)
+    given = formed.operands(FORMS[name], case, "float64", rng, cases.small_integers)
     form = given["weight"]
     for parameter, array in form.parameters.items():
         if len(form.parameters) == 1:
@@ -176,7 +182,7 @@ def test_a_parameter_that_all_of_a_stack_share(name, case, backend):
         repeated = given | {"weight": form.replace(form.parameters | {parameter: np.repeat(array[:1], 3, axis=0)})}
         y = nbl.bilinear(**shared, backend=backend)
         np.testing.assert_array_equal(y, nbl.bilinear(**repeated, backend="numpy"))
-        g = small_integers(rng, y.shape)
+        g = cases.small_integers(rng, y.shape)
         one, all_ = (
             nbl.bilinear_backward(g, **some, backend=backend).weight.parameters[parameter]
             for some in (shared, repeated)
@@ -201,7 +207,7 @@ def test_nothing_to_multiply(name):
 @pytest.mark.parametrize("name", FORMS)
 def test_other_verbs(name):
     kind, rng = FORMS[name], np.random.default_rng(7)
-    given = formed.operands(kind, "rows", "float64", rng, small_integers)
+    given = formed.operands(kind, "rows", "float64", rng, cases.small_integers)
     x1, x2, form, bias = (given[n] for n in ("x1", "x2", "weight", "bias"))
     whole = formed.expanded(given)
     y = nbl.bilinear_pairs(x1, x2[:2], form, bias)
@@ -226,20 +232,34 @@ def test_nothing_of_the_size_of_the_weight_or_of_all_products(name):
     sizes = dict.fromkeys("knpqrstz", 4) | {"i": 16, "j": 16} | dict(kind.fixed)
     form = kind.of(sizes, np.ones)
     x1, x2 = np.ones((40_000, form.shape[-2])), np.ones((40_000, form.shape[-1]))
-    held, y = peak(lambda: nbl.bilinear(x1, x2, form, backend="numpy"))
+    held, y = memory.peak(lambda: nbl.bilinear(x1, x2, form, backend="numpy"))
     assert held <= y.nbytes + 4 * WORKSPACE
-    held, grads = peak(lambda: nbl.bilinear_backward(y, x1, x2, form, backend="numpy"))
+    held, grads = memory.peak(lambda: nbl.bilinear_backward(y, x1, x2, form, backend="numpy"))
     assert held <= grads.x1.nbytes + grads.x2.nbytes + 5 * WORKSPACE
 
 
 def test_pairs_hold_their_scores_and_little_more():
     x1, x2, form = np.ones((400, 24)), np.ones((3000, 24)), FORMS["low_rank"](np.ones((8, 24, 4)), np.ones((8, 24, 4)))
-    held, y = peak(lambda: nbl.bilinear_pairs(x1, x2, form))
+    held, y = memory.peak(lambda: nbl.bilinear_pairs(x1, x2, form))
     assert held <= y.nbytes + 4 * WORKSPACE
-    held, grads = peak(lambda: nbl.bilinear_pairs_backward(y, x1, x2, form))
+    held, grads = memory.peak(lambda: nbl.bilinear_pairs_backward(y, x1, x2, form))
     assert held <= grads.x1.nbytes + grads.x2.nbytes + 5 * WORKSPACE
 
 
 def test_the_table_is_met():
     assert {name for name, _ in formed.EVERY} == set(FORMS)
     assert len(cases.NAMES) >= 25
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_inputs_in_half_floats_are_computed_with_in_the_dtype_of_the_parameters(name):
+    rng = np.random.default_rng(11)
+    given = formed.operands(FORMS[name], "rows", "float32", rng, cases.small_integers, formed.sizes_of(FORMS[name], 6))
+    halved = given | {side: given[side].astype(np.float16) for side in ("x1", "x2")}
+    y = nbl.bilinear(**halved)
+    np.testing.assert_array_equal(y, nbl.bilinear(**given))
+    assert y.dtype == np.float32
+    found, wanted = (nbl.bilinear_backward(np.ones_like(y), **some) for some in (halved, given))
+    for side in ("x1", "x2"):
+        assert getattr(found, side).dtype == np.float16
+        np.testing.assert_array_equal(getattr(found, side), getattr(wanted, side).astype(np.float16))
