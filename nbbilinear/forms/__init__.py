@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 from .. import calls as _plain
 from ..execute import BilinearGrads
 from . import calls as _formed
@@ -63,4 +65,6 @@ class Verbs(Protocol):
 
 def calls_for(weight: Any) -> Verbs:
     """Return what carries out the verbs for this weight: an array, or a form of one."""
+    if type(weight) is np.ndarray:  # isinstance of an abstract class takes longer than all else here
+        return _plain
     return _formed if isinstance(weight, Form) else _plain
