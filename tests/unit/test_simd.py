@@ -32,6 +32,7 @@ SMALL = {
     "HEAVY_BYTES": 4000,
     "WEIGHT_BYTES": 500,
     "SHARED_FLOP": 3000,
+    "LEAST_FLOP": 300,
     "ROW_BYTES": 800,
     "TOTALS_BYTES": 700,
     "Z_BYTES": 900,

@@ -15,7 +15,7 @@ from ..compiling import absent
 from . import accumulate as gradients
 from . import lines, share, sweep, weigh, weight_gradient
 from .machine import compiler
-from .panels import task_flop, up
+from .panels import flop_of, task_flop, up
 from .tasks import counting, of_rows
 from .words import VECTORS_OF
 
@@ -40,8 +40,8 @@ def forward(
 def _forward_of(*sizes: Any) -> tuple[Any, Any]:
     """The loop for y of these sizes and dtype, and its cut."""
     if sweep.pays(*sizes):
-        return sweep.sweep, sweep.cut_of(*sizes, task_flop())
-    return weigh.weigh, weigh.cut_of(*sizes, task_flop())
+        return sweep.sweep, sweep.cut_of(*sizes, task_flop(flop_of(*sizes[:-1])))
+    return weigh.weigh, weigh.cut_of(*sizes, task_flop(flop_of(*sizes[:-1])))
 
 
 def backward(
@@ -61,7 +61,8 @@ def _many(
     workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
     """Two products, one for each gradient."""
-    cut = weigh.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    sizes = (len(x1), *weight.shape[1:])
+    cut = weigh.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
     _, parts = of_rows(None, len(x1), cut.rows, 1, 1)
     wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
     code = weigh.code_of(lines.accumulate, True, cut.tall, cut.last, cut.width, x1.dtype)
@@ -110,7 +111,8 @@ def workspace(problem: Problem) -> int:
     if _are_few(rows, problem.out_features, problem.dtype):
         few = share.cut_of(rows, problem.in1, problem.in2, problem.dtype).piece + rows * sum(sizes)
         return max(few, parallel.participants() * most)
-    return parallel.participants() * max(most, weigh.cut_of(rows, *sizes, problem.dtype, task_flop()).piece)
+    cut = weigh.cut_of(rows, *sizes, problem.dtype, task_flop(flop_of(rows, *sizes)))
+    return parallel.participants() * max(most, cut.piece)
 
 
 def work(problem: Problem) -> Work | None:

@@ -9,7 +9,7 @@ from .. import parallel
 from ..compiling import absent
 from . import project, spread, weight_gradient
 from .machine import compiler
-from .panels import task_flop, up
+from .panels import flop_of, task_flop, up
 from .tasks import of_rows
 from .words import VECTORS_OF
 
@@ -20,7 +20,8 @@ def forward(
     x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = bias[k] + sum_j x2[b,j] t[b,k,j]."""
-    cut = project.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    sizes = (len(x1), *weight.shape[1:])
+    cut = project.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
     order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
     apart = out.strides[1] != out.itemsize
@@ -37,7 +38,8 @@ def backward(
 ) -> None:  # fmt: skip
     """dx1[b,i] = sum_j u[b,i,j] x2[b,j] and dx2[b,j] = sum_i u[b,i,j] x1[b,i]; dW and the bias in their own ways."""
     if dx1 is not None or dx2 is not None:
-        cut = spread.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+        sizes = (len(x1), *weight.shape[1:])
+        cut = spread.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
         order, parts = of_rows(which, len(x1), cut.rows, 1, 1)
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
         apart = grad_output.strides[1] != grad_output.itemsize
@@ -51,8 +53,10 @@ def workspace(problem: Problem) -> int:
     """Elements for every thread that may take part."""
     sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
     if not problem.wrt:
-        return parallel.participants() * project.cut_of(*sizes, problem.dtype, task_flop()).piece
-    inputs = spread.cut_of(*sizes, problem.dtype, task_flop()).piece if {"x1", "x2"} & set(problem.wrt) else 0
+        return parallel.participants() * project.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece
+    inputs = (
+        spread.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece if {"x1", "x2"} & set(problem.wrt) else 0
+    )
     return parallel.participants() * max(inputs, weight_gradient.most(problem))
 
 

@@ -108,7 +108,8 @@ def piece_of(dtype: Any) -> int:
 
 def run(dtype: Any, products: list[Product], workspace: Array) -> None:
     """Compute products, each of which writes what no other does, on several threads where that pays."""
-    code, flop = code_of(dtype), task_flop()
+    code = code_of(dtype)
+    flop = task_flop(sum(2 * q.times * q.rows * q.columns * q.terms for q in products))
     table = np.array([part for product in products for part in _parts(product, code, flop)], _RECORD)
     for rows, across in set(table[["rows", "across"]].tolist()):
         _compile_tiles(dtype, rows, across)

@@ -10,7 +10,7 @@ from ..compiling import absent, weights_of
 from ..portable.rows import bias_gradient
 from . import left, outer_forward, outer_weight, tiles
 from .machine import compiler
-from .panels import even, task_flop, up
+from .panels import even, flop_of, task_flop, up
 from .tasks import counting, of_rows
 from .words import VECTORS_OF
 
@@ -21,7 +21,8 @@ def forward(
     x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = bias[k] + sum_ij z[b,ij] W[k,ij]."""
-    cut = outer_forward.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    sizes = (len(x1), *weight.shape[1:])
+    cut = outer_forward.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
     order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
     code = outer_forward.code_of(cut.tall, cut.line, cut.in2, cut.several, x1.dtype)
@@ -45,7 +46,8 @@ def backward(
         dweight[...] = 0  # no task has the weights that no row uses
         if dbias is not None:
             dbias[...] = 0
-    cut = outer_weight.cut_of(len(x1), *weight.shape[1:], x1.dtype, task_flop())
+    sizes = (len(x1), *weight.shape[1:])
+    cut = outer_weight.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
     order, parts = of_rows(which, len(x1), len(x1), weight.shape[1], cut.outputs)
     if which is None:
         order = counting(cut.rows)
@@ -59,8 +61,10 @@ def workspace(problem: Problem) -> int:
     """Elements for every thread that may take part."""
     sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
     if not problem.wrt:
-        return parallel.participants() * outer_forward.cut_of(*sizes, problem.dtype, task_flop()).piece
-    weight = outer_weight.cut_of(*sizes, problem.dtype, task_flop()).piece if "weight" in problem.wrt else 0
+        return parallel.participants() * outer_forward.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece
+    weight = (
+        outer_weight.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece if "weight" in problem.wrt else 0
+    )
     wrt = tuple(name for name in problem.wrt if name != "weight")
     inputs = left.workspace(problem._replace(wrt=wrt)) if {"x1", "x2"} & set(wrt) else 0
     return max(inputs, parallel.participants() * weight)

@@ -14,7 +14,7 @@ from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
 from . import lines, moves
 from .machine import aligned, call, compiler, where
-from .panels import SPARE_BYTES, even, task_flop, up
+from .panels import SPARE_BYTES, even, flop_of, task_flop, up
 from .tasks import counting, of_rows
 
 Array = Any
@@ -108,7 +108,7 @@ def fill(
 def cut_of(by_x1: bool, rows: int, outputs: int, in1: int, in2: int, dtype: Any) -> Cut:
     """The cut for the settings in force."""
     factors, thirds = (outputs, in1) if by_x1 else (in1, outputs)
-    return _cut_of(rows, factors, thirds, in2, dtype, task_flop())
+    return _cut_of(rows, factors, thirds, in2, dtype, task_flop(flop_of(rows, outputs, in1, in2)))
 
 
 def most(problem: Problem) -> int:
