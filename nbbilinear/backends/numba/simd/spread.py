@@ -13,10 +13,9 @@ from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors,
 
 BLOCK = 384  # of the sum over k, where weights are packed
 NATIVE_BLOCK = 32  # where they are not: lines a power of two apart, which drive each other out of the cache
-FEW = (
-    8  # outputs for which two numbers i share a tile: 1024x768x768x5 took 1.13 times as long with one, 46 outputs 0.98
-)
 NATIVE_BYTES = 1 << 16  # of such weights at a time, so that the next are read ahead
+# Outputs for which two numbers i share a tile: 1024x768x768x5 took 1.13 times as long with one, 46 outputs 0.98.
+FEW = 8
 
 
 class Cut(NamedTuple):
@@ -52,12 +51,8 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     many = 2 if outputs <= FEW and vectors <= 2 and in1 > 1 else 1
     width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // (many * vectors)), compiled.lanes
     per_row = 2 * (in1 + in2) + outputs
-    group = up(
-        min(
-            rows, max(width, min(panel_bytes(in1 * in2 * size) // (size * per_row), flop // (4 * outputs * in1 * in2)))
-        ),
-        width,
-    )
+    most = min(panel_bytes(in1 * in2 * size) // (size * per_row), flop // (4 * outputs * in1 * in2))
+    group = up(min(rows, max(width, most, min(4 * width, rows // 2))), width)
     packed = group > width
     block = even(outputs, BLOCK if packed else NATIVE_BLOCK)
     together = max(1, min(in1, (WEIGHT_BYTES if packed else NATIVE_BYTES) // (block * in2 * size)))

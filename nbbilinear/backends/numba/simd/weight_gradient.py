@@ -22,6 +22,7 @@ Array = Any
 BLOCK = 256  # of the sum over rows
 PAST_BYTES = LARGE  # of dW that is written past the caches: 512 MB took 0.72 of the time, 64 MB 0.9, 12 MB 1
 Z_BYTES = 1 << 17  # in the second-level cache; a row of dW is written in one stretch where z of all j fits
+PACKING = 140  # products of a number that take five times as long as to pack it: what a task should do
 
 
 class Cut(NamedTuple):
@@ -56,7 +57,8 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
     width, tall, block = vectors * lanes, even(thirds, compiled.sums // vectors), min(rows, BLOCK)
     some, per_factor = factors, 2 * rows * in2 * thirds
     if per_factor * factors > flop:
-        some = max(1, flop // per_factor) if factors > 1 else 1
+        worth = PACKING * (in2 + thirds) // (in2 * thirds)
+        some = max(1, flop // per_factor, min(worth, -(-factors // 4)))
     few = min(thirds, up(max(1, flop // (2 * rows * in2)), tall)) if factors == 1 else thirds
     stretch = min(up(in2, width), up(max(1, Z_BYTES // (block * dtype.itemsize)), width))
     line = up(in2, width) + stretch + up(few, lanes)
