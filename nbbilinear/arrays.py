@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .devices import is_cupy
 from .errors import BackendError, DTypeError, report
 from .kinds import as_arrays
 
@@ -23,7 +24,7 @@ def module_of(array: Array) -> Any:
     >>> module_of(np.ones(2)).__name__
     'numpy'
     """
-    return sys.modules["cupy"] if _is_cupy(array) else np
+    return sys.modules["cupy"] if is_cupy(array) else np
 
 
 def of_one_library(verb: str, given: Mapping[str, Any]) -> dict[str, Array]:
@@ -51,7 +52,7 @@ def of_one_library(verb: str, given: Mapping[str, Any]) -> dict[str, Array]:
     >>> of_one_library("mse", {"targets": [1, 2]})
     {'targets': array([1, 2])}
     """
-    on_device = [name for name, value in given.items() if _is_cupy(value)]
+    on_device = [name for name, value in given.items() if is_cupy(value)]
     if len(on_device) == len(given):
         return dict(given)
     if on_device:
@@ -84,7 +85,3 @@ def floats(verb: str, given: Mapping[str, Any]) -> dict[str, Array]:
         faults = [f"{name} must be float32 or float64; convert with .astype" for name in wrong]
         raise DTypeError(report(f"{verb}: operands do not fit", faults, arrays))
     return {name: a.astype(native[name], copy=False) for name, a in arrays.items()}
-
-
-def _is_cupy(value: object) -> bool:
-    return type(value).__module__.partition(".")[0] == "cupy"

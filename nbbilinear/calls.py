@@ -9,8 +9,8 @@ from . import execute
 from .axes import Shape
 from .errors import ConfigError, DTypeError, ShapeError, report
 from .execute import BilinearGrads
-from .kinds import as_arrays, check_same_kind
-from .operands import FLOATS, Operands, as_index, common_dtype, computed_in, gathered, take
+from .kinds import as_arrays, check_same_kind, check_same_place
+from .operands import FLOATS, Operands, as_index, common_dtype, computed_in, gathered, library_of, take
 from .outputs import to_fill
 from .plan import Plan, at_once, plan_for
 
@@ -50,7 +50,12 @@ def backward(
     wanted = wanted_operands(verb, wrt, given)
     planned = given if "bias" in wanted else given._replace(bias=None)
     chosen = plan_for(verb, planned, wanted, backend=backend).chosen
-    if out is not None or type(grad_output) is not np.ndarray or given.give_back is not None:
+    if (
+        out is not None
+        or type(grad_output) is not np.ndarray
+        or given.give_back is not None
+        or given.library != "numpy"
+    ):
         others = {f"out.{name}": a for name, a in (out._asdict() if isinstance(out, BilinearGrads) else {}).items()}
         check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, "weight": weight, **others})
     g = gradient_of_y(verb, grad_output, chosen.problem.out_shape, given)
@@ -99,11 +104,16 @@ def plan(
     dtype: Any, of_gradients: bool, backend: str | None,
 ) -> Plan:  # fmt: skip
     """Plan for operands, or for tuples of sizes, as :func:`nbbilinear.plan` says."""
-    named = {"x1": x1, "x2": x2, "weight": weight, "bias": bias}
-    blank = {name: _blank(verb, name, a, dtype or np.float32) for name, a in named.items()}
-    arrays = as_arrays(verb, blank)[0]
-    chosen = as_index(verb, _blank(verb, "index", index, np.int64), arrays)
-    given = gathered(arrays, chosen, common_dtype(verb, arrays), None)
+    named = {"x1": x1, "x2": x2, "weight": weight, "bias": bias, "index": index}
+    sizes = {name: a for name, a in named.items() if isinstance(a, tuple)}
+    blank = {
+        name: _blank(verb, name, a, np.int64 if name == "index" else dtype or np.float32) for name, a in sizes.items()
+    }
+    arrays = as_arrays(verb, {name: a for name, a in named.items() if name not in sizes})[0]
+    library = next((library_of(a) for a in arrays.values() if a is not None), None)
+    operands = {name: (blank | arrays)[name] for name in named}
+    chosen = operands.pop("index") if "index" in sizes else as_index(verb, operands.pop("index"), operands)
+    given = gathered(operands, chosen, common_dtype(verb, operands), None)._replace(library=library)
     if of_gradients:
         return plan_for(verb, given, wanted_operands(verb, None, given), backend=backend)
     arranged, lead = (given, None) if isinstance(x1, tuple) or isinstance(x2, tuple) else collapse(given)
@@ -163,6 +173,8 @@ def gradient_of_y(verb: str, grad_output: Array, shape: Shape, given: Operands) 
     if type(grad_output) is np.ndarray and grad_output.dtype == given.dtype and grad_output.shape == shape:
         return grad_output
     g = as_arrays(verb, {"grad_output": grad_output})[0]["grad_output"]
+    if given.library != "numpy":
+        check_same_place(verb, {"grad_output": g, **given.named()})
     common_dtype(verb, {"grad_output": g})
     if g.shape != shape:
         fault = f"grad_output has shape {g.shape}, y has {shape}"
@@ -188,7 +200,7 @@ def filled_gradients(
     for name in wanted:
         shape, dtype = operands[name].shape, operands[name].dtype.newbyteorder("=")
         if offered[name] is None:
-            filled[name] = (np.zeros if accumulate else empty)(shape, dtype)
+            filled[name] = np.zeros_like(operands[name], dtype, order="C") if accumulate else empty(shape, dtype)
         else:
             filled[name] = to_fill(verb, f"out.{name}", offered[name], shape, dtype, inputs)
             inputs |= {f"out.{name}": filled[name]}

@@ -6,7 +6,8 @@ import numpy as np
 
 from .axes import Axes, Shape
 from .backends.contract import Backend, KernelSet
-from .layout import Arrangement, Layout, Loan, lend
+from .backends.gemm.accumulate import bias_gradient
+from .layout import Arrangement, Layout, Loan, is_plain, lend
 from .problem import Problem
 
 Array = Any
@@ -53,7 +54,7 @@ def forward(
     problem = choice.problem
     fused = bias if problem.fused_bias else None
     if bias is not None and fused is None and out.dtype != problem.dtype:
-        unrounded = np.empty(out.shape, problem.dtype)
+        unrounded = choice.backend.empty(out.shape, problem.dtype)
         forward(choice, x1, x2, weight, bias, index, unrounded, workspace)
         choice.backend.convert(out, unrounded)
         return
@@ -65,7 +66,7 @@ def forward(
             out += fused if index is None else fused[index]
     else:
         axes, y = problem.axes, out if problem.out_axis else out[..., None]
-        which = _chosen_weights(problem, weight, index) if problem.selected else None
+        which = _chosen_weights(choice, weight, index) if problem.selected else None
         once = _at(y, axes, axes.repeated, (0,) * len(axes.repeated))
         for place in np.ndindex(*axes.sizes(axes.split)):
             x1_here, x2_here, y_here = (_at(a, axes, axes.split, place) for a in (x1, x2, once))
@@ -88,7 +89,7 @@ def backward(
         return
     g = grad_output if problem.out_axis else grad_output[..., None]
     if gradients.bias is not None and (problem.is_empty or not problem.fused_bias):
-        _backward_bias(grad_output, index, gradients.bias, problem.dtype, accumulate)
+        _backward_bias(choice, grad_output, index, gradients.bias, accumulate)
         gradients = gradients._replace(bias=None)
     if not accumulate and (problem.is_empty or axes.split):
         for gradient in gradients:
@@ -99,7 +100,7 @@ def backward(
     if not problem.selected:
         _backward(choice, g, x1, x2, weight, None, gradients, workspace, accumulate)
         return
-    which = _chosen_weights(problem, weight, index)
+    which = _chosen_weights(choice, weight, index)
     for place in np.ndindex(*axes.sizes(axes.split)):
         g_here, x1_here, x2_here, dx1, dx2 = (
             _at(a, axes, axes.split, place) for a in (g, x1, x2, gradients.x1, gradients.x2)
@@ -128,7 +129,7 @@ def _forward(
     layout, problem, prepare = choice.layout, choice.problem, choice.backend.prepare
     first, second = (x2, x1) if layout.mirrored else (x1, x2)
     loan = Loan(y, None)
-    if y.shape != layout.y.shape or layout.y.order is not None or not y.flags.carray:
+    if y.shape != layout.y.shape or layout.y.order is not None or not is_plain(y):
         loan = lend(y, layout.y.view(y), layout.y.shape, any_strides=True, add=False)
     choice.kernel.forward(
         prepare(layout.first.merged(first)),
@@ -201,30 +202,31 @@ def _at(array: Array, axes: Axes, some: Shape, place: Shape) -> Array:
     return array[tuple(where)]
 
 
-def _chosen_weights(problem: Problem, weight: Array, index: Array | None) -> Array:
+def _chosen_weights(choice: Choice, weight: Array, index: Array | None) -> Array:
     """The number of the weight that every row uses, over the leading axes. A stack of weights counts itself through."""
+    xp, weights = choice.backend.xp, choice.problem.weights
     if index is None:
-        return np.arange(problem.weights).reshape(weight.shape[:-3])
-    return np.where(index < 0, index + problem.weights, index)
+        return xp.arange(weights).reshape(weight.shape[:-3])
+    return xp.where(index < 0, index + weights, index)
 
 
 def _weight_of_rows(choice: Choice, which: Array, place: Shape) -> Array:
     """``which`` for the rows of the kernel's second operand, in their order."""
-    axes, arrangement = choice.problem.axes, choice.layout.weight_of_rows
+    axes, arrangement, xp = choice.problem.axes, choice.layout.weight_of_rows, choice.backend.xp
     here = _at(which[..., None], axes, axes.split, place)[..., 0]
     along = axes.shared + axes.only2
     sizes = tuple(size if axis in along else 1 for axis, size in enumerate(axes.lead))
-    return np.array(arrangement.merged(np.broadcast_to(here, sizes)))  # a copy: broadcast arrays are read-only
+    return xp.array(arrangement.merged(xp.broadcast_to(here, sizes)))  # a copy: broadcast arrays are read-only
 
 
-def _backward_bias(
-    grad_output: Array, index: Array | None, dbias: Array, dtype: np.dtype[Any], accumulate: bool
-) -> None:
-    """The gradient of a bias that broadcasts to y, or that the rows choose by ``index``; summed in ``dtype``."""
+def _backward_bias(choice: Choice, grad_output: Array, index: Array | None, dbias: Array, accumulate: bool) -> None:
+    """The gradient of a bias that broadcasts to y, or that the rows choose by ``index``; rounded once."""
+    xp, dtype = choice.backend.xp, choice.problem.dtype
     if index is not None:
         lead = grad_output.shape[: grad_output.ndim - (dbias.ndim - 1)]
-        total = np.zeros(dbias.shape, dtype)
-        np.add.at(total, np.broadcast_to(index, lead), grad_output)
+        which = xp.broadcast_to(index % max(1, len(dbias)), lead).reshape(-1)
+        total = xp.zeros(dbias.shape, dtype)
+        bias_gradient(xp, grad_output.reshape(len(which), *dbias.shape[1:]).astype(dtype), total, which, add=True)
     else:
         extra = grad_output.ndim - dbias.ndim
         summed = (*range(extra), *(extra + a for a, size in enumerate(dbias.shape) if size == 1))

@@ -63,6 +63,13 @@ def lay_out(problem: Problem) -> Layout:
     )
 
 
+def is_plain(array: Array) -> bool:
+    """Whether a kernel may fill an array where it lies: C-contiguous, aligned, writable, in native byte order."""
+    if isinstance(array, np.ndarray):
+        return array.flags.carray and array.dtype.isnative
+    return bool(array.flags.c_contiguous)  # arrays on a device are all the rest
+
+
 class Loan(NamedTuple):
     """Memory for a kernel to fill on behalf of a caller's array: the array's own where it fits."""
 
@@ -85,11 +92,12 @@ def lend(array: Array, view: Array, shape: Shape, any_strides: bool, add: bool) 
 
     That holds zeros where the kernel is going to add.
     """
-    if array.shape == shape and view is array and array.flags.carray and array.dtype.isnative:
+    if array.shape == shape and view is array and is_plain(array):
         return Loan(array, None)
-    if array.flags.aligned and array.dtype.isnative:
+    if not isinstance(array, np.ndarray) or (array.flags.aligned and array.dtype.isnative):
         merged = view.reshape(shape)
         own = merged.size == 0 or np.may_share_memory(merged, array)
         if own and (any_strides or merged.flags.c_contiguous):
             return Loan(merged, None)
-    return Loan((np.zeros if add else np.empty)(shape, array.dtype.newbyteorder("=")), view)
+    new = np.zeros_like if add else np.empty_like
+    return Loan(new(array, dtype=array.dtype.newbyteorder("="), order="C", shape=shape), view)

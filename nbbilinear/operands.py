@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.exceptions import DTypePromotionError
 
+from .devices import is_cupy
 from .errors import DTypeError, IndexRangeError, report
 from .kinds import GiveBack, as_arrays
 
@@ -16,9 +17,9 @@ _HALVES = frozenset({"float16", "bfloat16"})  # by name: NumPy has no bfloat16 o
 
 
 class Operands(NamedTuple):
-    """The operands as NumPy arrays, the dtype of y, and the way back to the caller's kind.
+    """The operands as arrays of one library, the dtype of y, and the way back to the caller's kind.
 
-    ``uniform``: all are stored in the dtype that is computed in.
+    ``uniform``: all are stored in the dtype that is computed in. ``library`` is None where only sizes are known.
     """
 
     x1: Array
@@ -29,6 +30,7 @@ class Operands(NamedTuple):
     dtype: np.dtype[Any]
     give_back: GiveBack | None
     uniform: bool
+    library: str | None = "numpy"
 
     def named(self) -> dict[str, Array]:
         """The operands by name."""
@@ -63,7 +65,13 @@ def gathered(
     """The operands, with their fields by name."""
     to_compute_in = computed_in(dtype)
     uniform = all(a is None or a.dtype == to_compute_in for a in arrays.values())
-    return Operands(**arrays, index=index, dtype=dtype, give_back=give_back, uniform=uniform)
+    library = library_of(arrays["x1"])
+    return Operands(**arrays, index=index, dtype=dtype, give_back=give_back, uniform=uniform, library=library)
+
+
+def library_of(array: Array) -> str:
+    """The name of the library of an operand that has come through the door."""
+    return "cupy" if is_cupy(array) else "numpy"
 
 
 @lru_cache(maxsize=64)

@@ -23,7 +23,7 @@ def to_fill(verb: str, name: str, out: Any, shape: Shape, dtype: np.dtype[Any], 
         faults, kind = [f"{name} has dtype {array.dtype}, expected {dtype}"], DTypeError
     elif array.shape != shape:
         faults = [f"{name} has shape {array.shape}, expected {shape}"]
-    elif not array.flags.writeable:
+    elif not getattr(array.flags, "writeable", True):
         faults = [f"{name} is read-only: pass an array that may be written"]
     elif _overlaps_itself(array):
         faults = [f"{name} has elements that share memory: pass a plain array, such as np.empty({shape})"]

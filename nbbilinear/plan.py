@@ -13,12 +13,16 @@ from .backends.widened import widened
 from .config import Config, current
 from .errors import BackendError, ConfigError, MisfitError, ShapeError, report
 from .execute import Choice
-from .layout import lay_out
-from .operands import Operands, computed_in, take
+from .layout import is_plain, lay_out
+from .operands import Operands, computed_in, library_of, take
 from .outputs import to_fill
 from .problem import Problem, Signature, state
 
 Array = Any
+_MOVE = {
+    "numpy": "move them with cupy.asarray(x), a layer with .to('cuda')",
+    "cupy": "name no backend, or 'cuda' or 'cupy'; or move them with x.get(), a layer with .to('cpu')",
+}
 
 
 class Plan(NamedTuple):
@@ -80,6 +84,7 @@ class Plan(NamedTuple):
             An operand is not what was planned for.
         """
         given = take("Plan.run", x1, x2, weight, bias, index)
+        _check_library(self.chosen.kernel.name, library_of(given.x1))
         if self.signature.wrt:
             raise ConfigError("Plan.run: this plan is for gradients; make one with backward=False")
         shapes = tuple(None if a is None else a.shape for a in given[:5])
@@ -104,9 +109,8 @@ class Plan(NamedTuple):
             fault = f"expected ({chosen.workspace},) of {self.signature.dtype}, contiguous and writable"
             raise ShapeError(report("Plan.run: workspace does not fit", [fault], {"workspace": workspace}))
         execute.forward(chosen, *arranged[:5], y, workspace)
-        if out is not None:
-            return out
-        return y if given.give_back is None else given.give_back(y)
+        back = y if given.give_back is None else given.give_back(y)  # which also orders the caller's stream after ours
+        return back if out is None else out
 
     def __str__(self) -> str:
         problem, axes = self.chosen.problem, self.chosen.problem.axes
@@ -131,11 +135,11 @@ def plan_for(
     verb: str, given: Operands, wrt: tuple[str, ...] = (), lead: Shape | None = None, backend: str | None = None
 ) -> Plan:
     """Return the plan for a call of ``verb``, under the settings in force."""
-    x1, x2, weight, bias, index, dtype, _, uniform = given
+    x1, x2, weight, bias, index, dtype, _, uniform, library = given
     try:
         return _plan(
             x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape,
-            None if index is None else index.shape, dtype, wrt, lead, uniform, backend, current(),
+            None if index is None else index.shape, dtype, wrt, lead, uniform, library, backend, current(),
         )  # fmt: skip
     except MisfitError as misfit:
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, given.named())) from None
@@ -147,7 +151,7 @@ def at_once(
 ) -> Choice | None:  # fmt: skip
     """The choice whose kernel takes operands of these shapes as they are; None where more is to be done, or wrong."""
     try:
-        return _plan(x1, x2, weight, bias, None, dtype, wrt, None, True, backend, current()).at_once
+        return _plan(x1, x2, weight, bias, None, dtype, wrt, None, True, "numpy", backend, current()).at_once
     except MisfitError:
         return None  # for the long way to explain
 
@@ -155,7 +159,7 @@ def at_once(
 @lru_cache(maxsize=1024)
 def _plan(
     x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
-    wrt: tuple[str, ...], lead: Shape | None, uniform: bool, name: str | None, settings: Config,
+    wrt: tuple[str, ...], lead: Shape | None, uniform: bool, library: str | None, name: str | None, settings: Config,
 ) -> Plan:  # fmt: skip
     """Plan by the parts of a signature: one tuple to build and hash, on the way of every call."""
     signature = Signature(x1, x2, weight, bias, index, computed_in(dtype), wrt, lead, uniform)
@@ -169,7 +173,8 @@ def _plan(
         raise BackendError(
             f"precision {settings.precision!r} needs matrix hardware; the backends here have 'float32' only"
         )
-    choices = sorted(_choices(problem, uniform, name, settings.batch_invariant), key=lambda choice: choice.seconds)
+    found = _choices(problem, uniform, _places(name, library), name, settings.batch_invariant)
+    choices = sorted(found, key=lambda choice: choice.seconds)
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
         raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}")
@@ -179,13 +184,15 @@ def _plan(
     return Plan(signature, tuple(choices), chosen if in_place and rows_alone else None)
 
 
-def _choices(problem: Problem, uniform: bool, name: str | None, batch_invariant: bool) -> list[Choice]:
+def _choices(
+    problem: Problem, uniform: bool, places: list[tuple[str, Backend]], name: str | None, batch_invariant: bool
+) -> list[Choice]:
     """Every kernel that takes the problem; where both orders of x1 and x2 are open, in both."""
     orders = [problem]
     if not set(problem.axes.selecting) & set(problem.axes.only2):
         orders.append(problem.mirror())
     found = []
-    for place, here in _places(name):
+    for place, here in places:
         named = [kernel for kernel in here.kernels if name is None or _means(name, kernel)]
         if not named:
             known = ", ".join(sorted({repr(kernel.name) for kernel in here.kernels}))
@@ -198,12 +205,27 @@ def _choices(problem: Problem, uniform: bool, name: str | None, batch_invariant:
     return [choice for choice in found if choice.seconds < inf]
 
 
-def _places(name: str | None) -> list[tuple[str, Backend]]:
-    """The backend that is asked for; unasked, all that can run here."""
+def _places(name: str | None, library: str | None) -> list[tuple[str, Backend]]:
+    """The backend that is asked for; unasked, all that can run here, for arrays of NumPy where nothing says which."""
     if name is not None:
         place = name.partition("/")[0]
-        return [(place, backends.backend(place))]
-    return [(place, backends.backend(place)) for place in backends.names() if backends.is_present(place)]
+        here = backends.backend(place)
+        if library is not None:
+            _check_library(place, library)
+        return [(place, here)]
+    present = [place for place in backends.names(library or "numpy") if backends.is_present(place)]
+    if not present:
+        present = list(backends.names(library or "numpy"))[:1]  # whose absence is then told
+    return [(place, backends.backend(place)) for place in present]
+
+
+def _check_library(name: str, given: str) -> None:
+    """Refuse operands of another library than the backend, or the kernel, of this name computes on."""
+    library = backends.library(name.partition("/")[0])
+    if library != given:
+        raise BackendError(
+            f"backend {name!r} computes on arrays of {library}, the operands are {given}'s: {_MOVE[given]}"
+        )
 
 
 def _choice(kernel: KernelSet, place: str, problem: Problem, uniform: bool) -> Choice:
@@ -223,7 +245,7 @@ def _as_is(array: Array) -> Array:
 
 
 def _is_workspace(array: Array, dtype: np.dtype[Any]) -> bool:
-    return bool(array.dtype == dtype and array.flags.carray)
+    return bool(array.dtype == dtype and is_plain(array))
 
 
 def _means(name: str, kernel: KernelSet) -> bool:

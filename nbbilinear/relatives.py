@@ -195,9 +195,13 @@ def _against(verb: str, x1: Array, x2: Array) -> tuple[Array, Array]:
     return arrays["x1"][..., :, None, :], arrays["x2"][..., None, :, :]
 
 
+def _shape(operand: Array) -> tuple[int, ...]:
+    return tuple(operand.shape) if hasattr(operand, "shape") else np.shape(operand)
+
+
 def _check_square(verb: str, x: Array, weight: Array, bias: Array | None) -> None:
     """Refuse in the words of one operand what would else be told of x1 and x2."""
-    features, sides = np.shape(x)[-1:], np.shape(weight)[-2:]
+    features, sides = _shape(x)[-1:], _shape(weight)[-2:]
     if x is not None and len(sides) == 2 and sides != features * 2:
         fault = f"weight must end in two axes of x's features {features}, got {sides}"
         raise ShapeError(report(f"{verb}: operands do not fit", [fault], {"x": x, "weight": weight, "bias": bias}))

@@ -4,25 +4,43 @@ No silent conversion to NumPy, no mixing with NumPy's arrays, NumPy's functions 
 that CuPy lacks. It says nothing of speed or of CUDA; it tells code that would compute on the wrong machine.
 """
 
+import contextlib
+import sys
 import types
 
 import numpy as np
+import pytest
 
-FUNCTIONS = {np.zeros_like, np.copyto, np.unique, np.clip}  # what CuPy has of those that the package uses
+from nbbilinear import backends, devices
+
+FUNCTIONS = {  # what the package calls by NumPy's names, for CuPy to take over
+    np.argsort, np.broadcast_to, np.clip, np.copyto, np.empty_like, np.may_share_memory, np.searchsorted,
+    np.shares_memory, np.unique, np.zeros_like,
+}  # fmt: skip
+WORDS = (
+    "arange", "argsort", "array", "ascontiguousarray", "bincount", "broadcast_to", "cumsum", "einsum", "empty",
+    "empty_like", "flatnonzero", "full", "matmul", "multiply", "searchsorted", "where", "zeros",
+)  # fmt: skip
+METHODS = (
+    "all", "any", "argsort", "astype", "copy", "max", "mean", "min", "reshape", "sum", "swapaxes", "transpose", "view"
+)  # fmt: skip
 
 
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
     __module__ = "cupy"
 
-    def __init__(self, host):
-        self.host = np.asarray(host)
+    def __init__(self, host, number=0):
+        self.host, self.device = np.asarray(host), types.SimpleNamespace(id=number)
 
     __cuda_array_interface__ = property(lambda self: {"shape": self.shape})
-    shape, dtype, ndim, size = (
-        property(lambda self, n=n: getattr(self.host, n)) for n in ("shape", "dtype", "ndim", "size")
+    shape, dtype, ndim, size, strides, itemsize, nbytes = (
+        property(lambda self, n=n: getattr(self.host, n))
+        for n in ("shape", "dtype", "ndim", "size", "strides", "itemsize", "nbytes")
     )
     T = property(lambda self: ndarray(self.host.T))
-    flags = property(lambda self: types.SimpleNamespace(c_contiguous=self.host.flags.c_contiguous))
+    flags = property(
+        lambda self: types.SimpleNamespace(**{n: getattr(self.host.flags, n) for n in ("c_contiguous", "f_contiguous")})
+    )
 
     def __array__(self, *_, **__):
         raise TypeError("Implicit conversion to a NumPy array is not allowed.")
@@ -36,16 +54,21 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
         return ndarray(result)
 
     def __array_function__(self, function, types_, args, options):
-        if function not in FUNCTIONS:
+        if function not in FUNCTIONS or "subok" in options:
             return NotImplemented
         result = function(*map(lower, args), **{name: lower(value) for name, value in options.items()})
-        return options["out"] if "out" in options else None if result is None else ndarray(result)
+        if isinstance(result, tuple):
+            return tuple(map(ndarray, result))
+        return ndarray(result) if isinstance(result, np.ndarray) else result
 
     def __getitem__(self, where):
-        return ndarray(self.host[tuple(map(lower, where)) if isinstance(where, tuple) else lower(where)])
+        return ndarray(self.host[lowered(where)])
 
     def __setitem__(self, where, value):
-        self.host[lower(where)] = lower(value)
+        value = lower(value)
+        if isinstance(value, np.ndarray):
+            value = value.astype(self.dtype)
+        self.host[lowered(where)] = value
 
     def __len__(self):
         return len(self.host)
@@ -59,12 +82,28 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
     def __bool__(self):
         return bool(self.host)
 
+    def __format__(self, how):
+        return format(self.host.item(), how)
+
+    def get(self):
+        return self.host.copy()
+
+    def item(self):
+        return self.host.item()
+
+    def tolist(self):
+        return self.host.tolist()
+
 
 def lower(value):
     """The host array; arrays of NumPy with a shape are refused as CuPy does."""
     if isinstance(value, np.ndarray) and value.shape:
         raise TypeError(f"Unsupported type {type(value)}")
     return value.host if isinstance(value, ndarray) else value
+
+
+def lowered(where):
+    return tuple(map(lower, where)) if isinstance(where, tuple) else lower(where)
 
 
 def method(name):
@@ -74,14 +113,71 @@ def method(name):
     return call
 
 
-for each in ("max", "min", "sum", "mean", "astype", "reshape", "copy"):
+for each in METHODS:
     setattr(ndarray, each, method(each))
+
+
+def word(name):
+    """A function of NumPy on arrays of this module."""
+
+    def call(*args, **options):
+        with np.errstate(all="ignore"):  # a device gives no warnings
+            result = getattr(np, name)(*map(lower, args), **{key: lower(value) for key, value in options.items()})
+        return options["out"] if options.get("out") is not None else ndarray(result)
+
+    return call
+
+
+def asarray(a):
+    return a if isinstance(a, ndarray) else ndarray(np.array(a))
 
 
 def module():
     """What ``import cupy`` would give."""
     found = types.ModuleType("cupy")
-    found.ndarray = ndarray
-    found.asarray = lambda a: a if isinstance(a, ndarray) else ndarray(a)
-    found.arange = lambda *args: ndarray(np.arange(*args))
+    vars(found).update({name: word(name) for name in WORDS})
+    found.ndarray, found.asarray, found.__version__ = ndarray, asarray, "0"
+    runtime = types.SimpleNamespace(getDevice=lambda: 0, driverGetVersion=lambda: 13000)
+    found.cuda = types.SimpleNamespace(
+        is_available=lambda: True, runtime=runtime, cublas=None, Device=lambda _: contextlib.nullcontext()
+    )
     return found
+
+
+@contextlib.contextmanager
+def installed(place):
+    """CuPy for tests: this module's, or the real one on a real device, where there is one."""
+    if place == "cuda":
+        try:
+            yield devices.load()
+        except ImportError as missing:
+            pytest.skip(str(missing))
+        return
+    with in_place_of_cupy(module()) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def in_place_of_cupy(found):
+    """Another module as CuPy; None: there is no CuPy."""
+    before = sys.modules.get("cupy", found)
+    sys.modules["cupy"] = found
+    forget()
+    try:
+        yield found
+    finally:
+        del sys.modules["cupy"]
+        if before is not found:
+            sys.modules["cupy"] = before
+        forget()
+
+
+def forget():
+    """Let the next call import the device's backends again, and plan again."""
+    for name in [name for name in sys.modules if name.startswith(("nbbilinear.backends.cu", "cupy."))]:
+        del sys.modules[name]
+    backends.backend.cache_clear()
+    sys.modules["nbbilinear.plan"]._plan.cache_clear()
+
+
+PLACES = ["stand-in", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -9,11 +9,11 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "nbbilinear"
 FLOORS = (  # bottom first; the first floor with a fitting name decides
-    ("errors", "axes"),
+    ("errors", "axes", "devices"),
     ("config", "kinds", "problem", "scalars"),
     ("operands", "layout", "compiled"),
     ("outputs", "arrays", "exponentials"),
-    ("backends.contract", "backends.grouping", "backends.conversion"),
+    ("backends.contract", "backends.grouping", "backends.conversion", "backends.cupy.binding"),
     ("backends.widened.blocks",),
     ("backends.widened.rows", "backends.widened.pairs"),
     ("backends.costs", "backends.widened"),
@@ -55,7 +55,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ),
     ("backends.numba.simd.*",),
     ("backends.numba.simd",),
-    ("backends.numpy", "backends.numba"),
+    ("backends.numpy", "backends.numba", "backends.cupy"),
     ("backends",),
     ("execute",),
     ("plan",),
@@ -90,7 +90,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
 ROOMS = {  # optional and heavy libraries, and where alone they may be imported
     "numba": ("backends.numba*",),
     "llvmlite": ("backends.numba*", "info"),
-    "cupy": ("backends.cupy*", "backends.cuda*"),
+    "cupy": ("devices", "backends.cupy*", "backends.cuda*"),
     "torch": ("adapters*",),
     "jax": ("adapters*",),
     "sklearn": ("adapters*",),

@@ -160,12 +160,12 @@ def case(product, backend=None):
 
 def places():
     """The backends that run here."""
-    return tuple(name for name in backends.names() if _kernels_of(name))
+    return tuple(name for name in backends.names("numpy") if _kernels_of(name))
 
 
 def kernels():
     """The kernels of all backends that run here."""
-    return tuple(dict.fromkeys(kernel for name in backends.names() for kernel in _kernels_of(name)))
+    return tuple(dict.fromkeys(kernel for name in backends.names("numpy") for kernel in _kernels_of(name)))
 
 
 def takers(names, structure, sizes, seconds=1.0):

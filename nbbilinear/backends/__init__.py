@@ -2,19 +2,34 @@
 
 from functools import lru_cache
 from importlib import import_module
+from typing import NamedTuple
 
 from ..errors import BackendError
 from .contract import Backend
 
-_TABLE = {  # name -> folder, in the order in which ties are broken
-    "numpy": "nbbilinear.backends.numpy",
-    "numba": "nbbilinear.backends.numba",
+
+class Entry(NamedTuple):
+    """Where a backend is, and the library whose arrays it computes on: known before it is imported."""
+
+    folder: str
+    library: str
+
+
+_TABLE = {  # in the order in which ties are broken
+    "numpy": Entry("nbbilinear.backends.numpy", "numpy"),
+    "numba": Entry("nbbilinear.backends.numba", "numpy"),
+    "cupy": Entry("nbbilinear.backends.cupy", "cupy"),
 }
 
 
-def names() -> tuple[str, ...]:
-    """The names of all backends, present or not."""
-    return tuple(_TABLE)
+def names(library: str | None = None) -> tuple[str, ...]:
+    """The names of all backends, present or not; or of those that compute on arrays of this library."""
+    return tuple(name for name, entry in _TABLE.items() if library in (None, entry.library))
+
+
+def library(name: str) -> str:
+    """The library whose arrays a backend computes on."""
+    return _TABLE[name].library
 
 
 @lru_cache(maxsize=len(_TABLE))
@@ -23,7 +38,7 @@ def backend(name: str) -> Backend:
     if name not in _TABLE:
         raise BackendError(f"backend {name!r} is unknown; there are {', '.join(map(repr, _TABLE))}")
     try:
-        found: Backend = import_module(_TABLE[name]).BACKEND
+        found: Backend = import_module(_TABLE[name].folder).BACKEND
     except ImportError as missing:
         raise BackendError(f"backend {name!r} cannot run here: {missing}") from missing
     return found

@@ -22,6 +22,7 @@ wanted. No size is zero. Gradients are overwritten, or added to where ``accumula
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,8 @@ class Backend(NamedTuple):
 
     ``prepare`` makes an operand fit for the kernels, without a copy where it can. Since x1 and x2 may be exchanged,
     kernels take y, weight and their gradients in any strides: ``prepare_strided`` is for those. ``convert(target,
-    source)`` writes an array into another of the same shape and any float dtype.
+    source)`` writes an array into another of the same shape and any float dtype. ``library`` names the module of the
+    arrays: a plan, which has this in it, can be sent to another process.
     """
 
     name: str
@@ -90,3 +92,9 @@ class Backend(NamedTuple):
     prepare_strided: Callable[[Array], Array]
     empty: Callable[..., Array]
     convert: Callable[[Array, Array], None]
+    library: str = "numpy"
+
+    @property
+    def xp(self) -> Any:
+        """The module of the arrays."""
+        return import_module(self.library)

@@ -22,10 +22,11 @@ def groups(xp: Any, which: Array | None, count: int, first: int = 0) -> Iterator
     here = which[first : first + count]
     order = xp.argsort(here, kind="stable")
     arranged = here[order]
-    edges = [0, *(int(e) + 1 for e in xp.flatnonzero(xp.diff(arranged))), count]
+    starts = xp.flatnonzero(arranged[1:] != arranged[:-1]) + 1
+    edges, used = [0, *starts.tolist(), count], [*arranged[:1].tolist(), *arranged[starts].tolist()]
     in_place = bool((order[1:] > order[:-1]).all())
-    for start, stop in pairwise(edges):
-        yield slice(start, stop) if in_place else order[start:stop], int(arranged[start])
+    for (start, stop), w in zip(pairwise(edges), used, strict=count > 0):
+        yield slice(start, stop) if in_place else order[start:stop], w
 
 
 def sorted_by_weight(xp: Any, which: Array | None) -> tuple[Array | None, Array | None]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import devices
 from ..errors import BackendError, ConfigError, DTypeError, ShapeError, report
 from ..scalars import whole
 
@@ -48,12 +49,12 @@ def check_device(device: str | None) -> None:
     Parameters
     ----------
     device : str or None
-        ``"cpu"`` or None.
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or None: where they are.
 
     Raises
     ------
     BackendError
-        The device is a CUDA device.
+        CUDA cannot be used here; the message says what is missing.
     ConfigError
         The device is unknown.
 
@@ -63,9 +64,12 @@ def check_device(device: str | None) -> None:
     """
     kind, _, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     if kind == "cuda" and (number.isdecimal() or device == "cuda"):
-        raise BackendError(f"device {device!r}: no CUDA backend is in this version yet; use 'cpu'")
-    if device not in (None, "cpu"):
-        raise ConfigError(f"device must be 'cpu' or None, got {device!r}; a dtype is given as dtype=")
+        try:
+            devices.load()
+        except ImportError as missing:
+            raise BackendError(f"device {device!r} cannot be used here: {missing}") from None
+    elif device not in (None, "cpu"):
+        raise ConfigError(f"device must be 'cpu', 'cuda' or 'cuda:N', got {device!r}; a dtype is given as dtype=")
 
 
 def feature_count(owner: str, name: str, value: int, least: int) -> int:

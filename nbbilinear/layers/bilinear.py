@@ -27,7 +27,8 @@ class Bilinear(Module):
         Sizes of the last axes of ``x1``, ``x2`` and ``y``. ``in1_features`` must be positive, the others may be zero.
     bias : bool, optional
         False leaves ``bias`` None, and out of the state.
-    device : {"cpu"}, optional
+    device : {"cpu", "cuda", "cuda:N"}, optional
+        On a CUDA device parameters are arrays of CuPy, and so must inputs be.
     dtype : float32 or float64, optional
         Of the parameters; float32 unless given. **Inputs are cast to it.**
     rng : int or numpy.random.Generator, optional
@@ -85,6 +86,7 @@ class Bilinear(Module):
         kind = parameter_dtype(np.float32 if dtype is None else dtype)
         shape = (self.out_features, self.in1_features, self.in2_features)
         self.weight, self.bias = drawn(shape, self.in1_features, bias, kind, rng)
+        self.to(device)
 
     def __call__(self, x1: Array, x2: Array) -> Array:
         """Return the bilinear product of the inputs; in training mode keep them for one ``backward``.

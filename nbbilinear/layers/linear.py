@@ -21,7 +21,8 @@ class Linear(Layer):
         Sizes of the last axes of ``x`` and ``y``. ``in_features`` must be positive.
     bias : bool, optional
         False leaves ``bias`` None, and out of the state.
-    device : {"cpu"}, optional
+    device : {"cpu", "cuda", "cuda:N"}, optional
+        On a CUDA device parameters are arrays of CuPy, and so must inputs be.
     dtype : float32 or float64, optional
         Of the parameters; float32 unless given. **Inputs are cast to it.**
     rng : int or numpy.random.Generator, optional
@@ -71,6 +72,7 @@ class Linear(Layer):
         check_device(device)
         kind = parameter_dtype(np.float32 if dtype is None else dtype)
         self.weight, self.bias = drawn((self.out_features, self.in_features), self.in_features, bias, kind, rng)
+        self.to(device)
 
     def vjp(self, x: Array) -> tuple[Array, Pullback]:  # noqa: D102 - Layer's
         weight, bias = self.weight.data, getattr(self.bias, "data", None)

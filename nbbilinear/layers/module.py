@@ -81,11 +81,12 @@ class Module:
         self._kept = None
 
     def to(self, device: str | None = None, dtype: Any = None) -> Self:
-        """Convert parameters and gradients, here and below; inputs kept for ``backward`` are released.
+        """Convert or move parameters and gradients, here and below; inputs kept for ``backward`` are released.
 
         Parameters
         ----------
-        device : {"cpu"}, optional
+        device : {"cpu", "cuda", "cuda:N"}, optional
+            On a CUDA device parameters are arrays of CuPy, and so must inputs be.
         dtype : float32 or float64, optional
 
         Returns
@@ -96,7 +97,7 @@ class Module:
         Raises
         ------
         BackendError
-            The device is a CUDA device.
+            CUDA cannot be used here; the message says what is missing.
         ConfigError
             The device is unknown.
         DTypeError
@@ -104,7 +105,8 @@ class Module:
 
         Notes
         -----
-        Cost: one copy of every array whose dtype differs. On error nothing is changed.
+        Cost: one copy of every array whose dtype or device differs. On error nothing is changed. Optimisers keep their
+        state where it was: make them after the move.
 
         Examples
         --------
@@ -113,10 +115,10 @@ class Module:
         dtype('float64')
         """
         check_device(device)
-        if dtype is None:
+        if device is dtype is None:
             return self
-        wanted = parameter_dtype(dtype)
-        converted = [(p, p.converted(wanted)) for p in self.parameters()]
+        wanted = None if dtype is None else parameter_dtype(dtype)
+        converted = [(p, p.converted(wanted, device)) for p in self.parameters()]
         for parameter, (data, grad) in converted:
             parameter.data, parameter.grad = data, grad
         for module in self.modules():

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..devices import moved
 from .arguments import Array, parameter_dtype
 
 
@@ -69,9 +70,14 @@ class Parameter:
         dtype: np.dtype[Any] = self.data.dtype
         return dtype
 
-    def converted(self, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
-        """Return data and gradient in another dtype; the same arrays where they have it."""
-        return self.data.astype(dtype, copy=False), None if self.grad is None else self.grad.astype(dtype, copy=False)
+    def converted(self, dtype: np.dtype[Any] | None, device: str | None) -> tuple[Array, Array | None]:
+        """Return data and gradient in another dtype, on another device; the same arrays where they have both."""
+
+        def one(array: Array) -> Array:
+            typed = array if dtype is None else array.astype(dtype, copy=False)
+            return typed if device is None else moved(typed, device)
+
+        return one(self.data), None if self.grad is None else one(self.grad)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.data, dtype=dtype, copy=copy)

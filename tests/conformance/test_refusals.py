@@ -36,7 +36,7 @@ class Lazy:
 class OnDevice:
     """Stands for an array in the memory of a GPU."""
 
-    __module__ = "cupy"
+    __module__ = "jax"
     shape, dtype, ndim = (7, 3), np.dtype("f8"), 2
 
     def __dlpack__(self, **_):
@@ -44,6 +44,13 @@ class OnDevice:
 
     def __dlpack_device__(self):
         return (2, 0)
+
+
+class Elsewhere(OnDevice):
+    """Stands for an array in the memory of another accelerator."""
+
+    def __dlpack_device__(self):
+        return (10, 0)
 
 
 class Negated(OnDevice):
@@ -132,10 +139,10 @@ BACKENDS = {
     "backend 'gpu' is unknown; there are 'numpy', 'numba'": lambda: call(backend="gpu"),
     "has no kernel 'numba/fast'; it has 'numba/portable'": lambda: call(backend="numba/fast"),
     "lazy dask array": lambda: call(x1=Lazy()),
-    "another device than the CPU": lambda: call(x1=OnDevice(), x2=OnDevice(), weight=OnDevice(), bias=None),
-    "operands are arrays of different libraries (cupy, numpy)": lambda: call(x1=OnDevice()),
-    "different libraries (cupy, numpy): convert": lambda: back(grad_output=OnDevice()),
-    "different libraries (cupy, numpy)": lambda: call(out=OnDevice()),
+    "neither the CPU nor a CUDA device": lambda: call(x1=Elsewhere(), x2=Elsewhere(), weight=Elsewhere(), bias=None),
+    "operands are arrays of different libraries (jax, numpy)": lambda: call(x1=OnDevice()),
+    "different libraries (jax, numpy): convert": lambda: back(grad_output=OnDevice()),
+    "different libraries (jax, numpy)": lambda: call(out=OnDevice()),
     "requires grad, which would be lost": lambda: call(x1=NeedsGrad(), x2=NeedsGrad(), weight=NeedsGrad(), bias=None),
 }
 SETTINGS = {

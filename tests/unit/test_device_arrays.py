@@ -2,7 +2,6 @@
 
 import sys
 
-import device
 import numpy as np
 import pytest
 
@@ -14,10 +13,13 @@ from nbbilinear.layers import Linear, Parameter, ReLU, Sequential, Sigmoid, Soft
 from nbbilinear.losses import binary_cross_entropy_with_logits, cross_entropy, margin_ranking, mse
 from nbbilinear.optim import SGD, Adagrad, Adam, clip_gradient_values, clip_gradients
 
+import device
+
 
 @pytest.fixture(autouse=True)
-def cupy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", device.module())
+def cupy():
+    with device.installed("stand-in") as found:
+        yield found
 
 
 RNG = np.random.default_rng(0)

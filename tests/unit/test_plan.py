@@ -48,7 +48,7 @@ def test_a_backend_that_is_absent_is_passed_over_unless_asked_for(monkeypatch):
     from nbbilinear import backends
     from nbbilinear.plan import _plan
 
-    monkeypatch.setitem(backends._TABLE, "absent", "nbbilinear.backends.no_such_folder")
+    monkeypatch.setitem(backends._TABLE, "absent", backends.Entry("nbbilinear.backends.no_such_folder", "numpy"))
     _plan.cache_clear()
     assert nbl.bilinear(np.ones(11), np.ones(13), np.ones((11, 13))) == 143
     with pytest.raises(nbl.BackendError, match="'absent' cannot run here"):

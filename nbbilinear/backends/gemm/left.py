@@ -8,7 +8,7 @@ from typing import Any
 
 from ...problem import Problem
 from ..contract import Work
-from ..costs import TALL, block_rows, weight_bytes
+from ..costs import TALL, WORKSPACE_BYTES, block_rows, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
@@ -55,11 +55,11 @@ def work(problem: Problem) -> Work | None:
     return Work(flop, passes * moved, passes * (3 + problem.out_features // 2))
 
 
-def workspace(problem: Problem) -> int:
+def workspace(problem: Problem, budget: int = WORKSPACE_BYTES) -> int:
     """Elements of t and u for one block of rows and outputs."""
     rows, per_row = min(problem.shared, TALL), problem.in1 + problem.in2
-    outputs = block_rows(problem, rows * per_row, problem.out_features)
-    return outputs * per_row * block_rows(problem, outputs * per_row, problem.shared)
+    outputs = block_rows(problem, rows * per_row, problem.out_features, budget)
+    return outputs * per_row * block_rows(problem, outputs * per_row, problem.shared, budget)
 
 
 def _blocks(x1: Array, weight: Array, workspace: Array) -> Iterator[tuple[slice, slice, Array, Array]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...problem import Problem
 from ..contract import Work
-from ..costs import block_rows, weight_bytes
+from ..costs import WORKSPACE_BYTES, block_rows, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
@@ -45,7 +45,7 @@ def backward(
         bias_gradient(xp, grad_output, dbias, which, accumulate)
 
 
-def work(problem: Problem) -> Work | None:
+def work(problem: Problem, budget: int = WORKSPACE_BYTES) -> Work | None:
     """One GEMM-equivalent forward, two backward. Rows that choose a weight each would leave blocks of a few rows."""
     if problem.selected:
         return None
@@ -55,15 +55,15 @@ def work(problem: Problem) -> Work | None:
     contract = 2 * rows * per_row * (("x1" in problem.wrt) + ("x2" in problem.wrt))
     products = rows * per_row * parameters
     passes = inputs + parameters
-    blocks = -(-rows // block_rows(problem, per_row, rows))  # each reads the whole weight
+    blocks = -(-rows // block_rows(problem, per_row, rows, budget))  # each reads the whole weight
     moved = 5 * rows * per_row * problem.dtype.itemsize + (2 + blocks) * weight_bytes(problem)
     return Work(passes * gemm + contract + products, passes * moved, 4 * passes)
 
 
-def workspace(problem: Problem) -> int:
+def workspace(problem: Problem, budget: int = WORKSPACE_BYTES) -> int:
     """Elements of z, or u, for one block of rows."""
     per_row = problem.in1 * problem.in2
-    return per_row * block_rows(problem, per_row, problem.shared)
+    return per_row * block_rows(problem, per_row, problem.shared, budget)
 
 
 def _blocks(x1: Array, x2: Array, workspace: Array) -> Iterator[tuple[slice, Array]]:

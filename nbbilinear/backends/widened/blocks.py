@@ -39,7 +39,7 @@ def chunks(which: Array | None, most: int) -> Iterator[Chunk]:
         return
     order = np.argsort(which, kind="stable")
     used, first = np.unique(which[order], return_index=True)
-    edges = [*first, len(which)]
+    edges = [*first.tolist(), len(which)]
     for start in range(0, len(used), most):
         some = used[start : start + most]
         members = order[edges[start] : edges[min(start + most, len(used))]]
@@ -86,7 +86,7 @@ class Buffers:
         """target[place] = block, rounded once."""
         if target is None or block is None:
             return
-        if any(isinstance(some, np.ndarray) for some in place):
+        if not all(isinstance(some, slice) for some in place):
             target[place] = block.astype(target.dtype)
         else:
             self.convert(target[place], block)
@@ -100,7 +100,7 @@ class Buffers:
 def _shape(shape: tuple[int, ...], place: tuple[Place, ...]) -> tuple[int, ...]:
     """The shape of an array of ``shape`` at a place made of slices and index arrays."""
     sizes = (
-        len(some) if isinstance(some, np.ndarray) else len(range(*some.indices(size)))
+        len(range(*some.indices(size))) if isinstance(some, slice) else len(some)
         for some, size in zip(place, shape, strict=False)
     )
     return (*sizes, *shape[len(place) :])
