@@ -174,10 +174,11 @@ def in_place_of_cupy(found):
 
 def forget():
     """Let the next call import the device's backends again, and plan again."""
-    for name in [name for name in sys.modules if name.startswith(("nbbilinear.backends.cu", "cupy."))]:
+    for name in [name for name in sys.modules if name in BACKENDS or name.startswith("cupy.")]:
         del sys.modules[name]
     backends.backend.cache_clear()
     sys.modules["nbbilinear.plan"]._plan.cache_clear()
 
 
+BACKENDS = "nbbilinear.backends.cupy.backend", "nbbilinear.backends.cuda.backend"
 PLACES = ["stand-in", pytest.param("cuda", marks=pytest.mark.gpu)]

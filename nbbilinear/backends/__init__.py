@@ -1,4 +1,4 @@
-"""The one table of backends. A backend is a folder with a ``BACKEND``, imported on first use."""
+"""The one table of backends. A backend is a module with a ``BACKEND``, imported on first use."""
 
 from functools import lru_cache
 from importlib import import_module
@@ -11,14 +11,15 @@ from .contract import Backend
 class Entry(NamedTuple):
     """Where a backend is, and the library whose arrays it computes on: known before it is imported."""
 
-    folder: str
+    module: str
     library: str
 
 
 _TABLE = {  # in the order in which ties are broken
     "numpy": Entry("nbbilinear.backends.numpy", "numpy"),
     "numba": Entry("nbbilinear.backends.numba", "numpy"),
-    "cupy": Entry("nbbilinear.backends.cupy", "cupy"),
+    "cuda": Entry("nbbilinear.backends.cuda.backend", "cupy"),
+    "cupy": Entry("nbbilinear.backends.cupy.backend", "cupy"),
 }
 
 
@@ -38,7 +39,7 @@ def backend(name: str) -> Backend:
     if name not in _TABLE:
         raise BackendError(f"backend {name!r} is unknown; there are {', '.join(map(repr, _TABLE))}")
     try:
-        found: Backend = import_module(_TABLE[name].folder).BACKEND
+        found: Backend = import_module(_TABLE[name].module).BACKEND
     except ImportError as missing:
         raise BackendError(f"backend {name!r} cannot run here: {missing}") from missing
     return found

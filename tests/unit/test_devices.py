@@ -7,6 +7,7 @@ import pytest
 
 import nbbilinear as nbl
 from nbbilinear import info
+from nbbilinear.backends.cupy.binding import OnCuPy, empty
 
 import device
 
@@ -55,6 +56,7 @@ def test_every_way_in_says_what_is_missing(sentence, found):
     with device.in_place_of_cupy(found):
         for way in (
             lambda: nbl.bilinear(x1, x2, w, backend="cupy"),
+            lambda: nbl.bilinear(x1, x2, w, backend="cuda"),
             lambda: nbl.plan((7, 3), (7, 4), (5, 3, 4), backend="cupy"),
             lambda: nbl.Bilinear(3, 4, 5, device="cuda"),
             lambda: nbl.Bilinear(3, 4, 5).to("cuda:1"),
@@ -63,7 +65,8 @@ def test_every_way_in_says_what_is_missing(sentence, found):
             with pytest.raises(nbl.BackendError) as caught:
                 way()
             assert sentence in str(caught.value)
-        assert sentence in info.facts()["backends"]["cupy"]
+        for place in ("cuda", "cupy"):
+            assert sentence in info.facts()["backends"][place]
         np.testing.assert_array_equal(nbl.bilinear(x1, x2, w), 12.0)
 
 
@@ -75,12 +78,29 @@ def test_no_cublas():
         nbl.plan((7, 3), (7, 4), (5, 3, 4), backend="cupy")
 
 
+def a_device(capability):
+    """A stand-in with a device of this compute capability."""
+    here = types.SimpleNamespace(id=0, compute_capability=capability, attributes={"MultiProcessorCount": 80})
+    return without(Device=lambda *_: here)
+
+
+def test_a_device_that_is_too_old():
+    sentence = r"device 0 has compute capability 7\.0, these kernels need 7\.5; backend 'cupy' runs on it"
+    with device.in_place_of_cupy(a_device("70")), pytest.raises(nbl.BackendError, match=sentence):
+        nbl.plan((7, 3), (7, 4), (5, 3, 4), backend="cuda")
+
+
+def test_no_compiler(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    sentence = r"numba_cuda and cuda\.core is not installed, which compiles the kernels: pip install"
+    with device.in_place_of_cupy(a_device("90")), pytest.raises(nbl.BackendError, match=sentence):
+        nbl.plan((7, 3), (7, 4), (5, 3, 4), backend="cuda")
+
+
 def test_a_full_device_says_how_much_was_wanted_and_what_to_turn():
     def full(*_):
         raise MemoryError("Out of memory allocating 1,024 bytes")
 
-    with device.installed("stand-in"):
-        from nbbilinear.backends.cupy.binding import OnCuPy, empty
     found = without()
     found.empty = full
     sentence = r"allocating 1,024 bytes.*free_all_blocks.*CUPY_GPU_MEMORY_LIMIT"

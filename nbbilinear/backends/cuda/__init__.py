@@ -1,0 +1,1 @@
+"""CUDA kernels written in Numba, for arrays of CuPy."""

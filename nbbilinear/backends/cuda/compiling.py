@@ -1,0 +1,48 @@
+"""From a kernel to a binary for one compute capability: Numba to PTX, NVIDIA's linker to code. No device needed."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from numba import cuda, types
+
+from ...errors import BackendError
+from . import forward, inputs, sums, weights
+from .tiles import REALS, Kernel
+
+FACTORIES: dict[str, tuple[Callable[[Kernel], Callable[..., None]], str]] = {
+    "forward": (forward.make, forward.ARGUMENTS),
+    "inputs": (inputs.make, inputs.ARGUMENTS),
+    "weights": (weights.make, weights.ARGUMENTS),
+    "slices": (sums.make_slices, sums.SLICES_ARGUMENTS),
+    "bias": (sums.make_bias, sums.BIAS_ARGUMENTS),
+}
+
+
+class Binary(NamedTuple):
+    """Machine code, the name of its entry, and what the compilers had to say."""
+
+    code: bytes
+    entry: str
+    ptx: str
+    log: str
+
+
+def compiled(kernel: Kernel, capability: tuple[int, int]) -> Binary:
+    """Compile a kernel. Arguments are plain pointers and 32-bit integers."""
+    from cuda.core import Linker, LinkerOptions, ObjectCode  # noqa: PLC0415  only where something is compiled
+
+    make, arguments = FACTORIES[kernel.name]
+    kinds: dict[str, Any] = {
+        "r": types.CPointer(REALS[kernel.real]), "p": types.CPointer(types.int32), "i": types.int32
+    }  # fmt: skip
+    ptx, _ = cuda.compile(
+        make(kernel), types.void(*(kinds[letter] for letter in arguments)), device=False, abi="numba", cc=capability,
+        launch_bounds=(kernel.tile.threads, 1),
+    )  # fmt: skip
+    found = re.search(r"\.entry (\w+)", ptx)
+    if found is None:
+        raise BackendError(f"kernel {kernel.name!r} was compiled to something without an entry: {ptx[:200]}")
+    options = LinkerOptions(arch="sm_{}{}".format(*capability), ptxas_options=["-v"], verbose=True)
+    linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
+    return Binary(bytes(linker.link("cubin").code), found.group(1), ptx, linker.get_info_log())
