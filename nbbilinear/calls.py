@@ -40,6 +40,7 @@ def forward(
 def backward(
     verb: str, grad_output: Array, x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None,
     wrt: Iterable[str] | None, out: BilinearGrads | None, accumulate: bool, backend: str | None,
+    workspace: Array | None = None,
 ) -> BilinearGrads:  # fmt: skip
     """Compute gradients, as :func:`nbbilinear.bilinear_backward` says."""
     if index is None and wrt is None and out is None and _are_plain(x1, x2, weight, bias, grad_output):
@@ -49,24 +50,19 @@ def backward(
     given = take(verb, x1, x2, weight, bias, index)
     wanted = wanted_operands(verb, wrt, given)
     planned = given if "bias" in wanted else given._replace(bias=None)
-    chosen = plan_for(verb, planned, wanted, backend=backend).chosen
-    if (
-        out is not None
-        or type(grad_output) is not np.ndarray
-        or given.give_back is not None
-        or given.library != "numpy"
-    ):
+    found = plan_for(verb, planned, wanted, backend=backend)
+    chosen, room = found.chosen, found.room(verb, workspace)
+    plain = type(grad_output) is type(given.x1) is np.ndarray and given.give_back is None
+    if out is not None or not plain:
         others = {f"out.{name}": a for name, a in (out._asdict() if isinstance(out, BilinearGrads) else {}).items()}
         check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, "weight": weight, **others})
     g = gradient_of_y(verb, grad_output, chosen.problem.out_shape, given)
     gradients = filled_gradients(verb, out, wanted, given, accumulate, g, chosen.backend.empty)
-    execute.backward(chosen, g, *given[:3], given.index, gradients, chosen.scratch(), accumulate)
+    execute.backward(chosen, g, *given[:3], given.index, gradients, room, accumulate)
     if given.give_back is None:
         return gradients
-    return BilinearGrads(*(
-        None if filled is None else given.give_back(filled) if asked is None else asked
-        for filled, asked in zip(gradients, out or BilinearGrads(), strict=True)
-    ))  # fmt: skip
+    back = [None if filled is None else given.give_back(filled) for filled in gradients]  # in order with our stream
+    return BilinearGrads(*(own if asked is None else asked for own, asked in zip(back, out or back, strict=True)))
 
 
 def _backward_at_once(

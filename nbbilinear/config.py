@@ -45,7 +45,8 @@ def config(
     Parameters
     ----------
     backend : str, optional
-        ``"numpy"``, ``"numba"``, one kernel of a backend as ``"numba/portable"``, or ``"auto"``: the cheapest.
+        ``"numpy"``, ``"numba"``, ``"cuda"``, ``"cupy"``, one kernel of a backend as ``"numba/portable"``, or
+        ``"auto"``: the cheapest.
     threads : int, optional
         The most threads the ``numba`` backend may use; its results have the same bits for any number. NumPy's BLAS has
         threads of its own: see ``threadpoolctl``.

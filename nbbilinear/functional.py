@@ -44,7 +44,8 @@ def bilinear(
     out : array, optional
         Filled and returned: y's shape and dtype, any strides, no memory in common with an operand.
     backend : str, optional
-        ``"numpy"``, ``"numba"``, or a kernel of one, as ``"numba/portable"``. Default: the cheapest by the plan.
+        ``"numpy"``, ``"numba"``, for arrays on a CUDA device ``"cuda"`` or ``"cupy"``, or a kernel of one, as
+        ``"numba/portable"``. Default: the cheapest by the plan of those for the operands' library.
 
     Returns
     -------
@@ -93,6 +94,7 @@ def bilinear_backward(
     out: BilinearGrads | None = None,
     accumulate: bool = False,
     backend: str | None = None,
+    workspace: Array | None = None,
 ) -> BilinearGrads:
     """Gradients of :func:`bilinear`, from ``grad_output = dL/dy``.
 
@@ -110,6 +112,9 @@ def bilinear_backward(
         Arrays to fill, of the operands' shapes and dtypes; None where one is to be allocated.
     accumulate : bool
         Add to the arrays of ``out`` instead.
+    workspace : array, optional
+        Memory to work in, as :meth:`Plan.run` takes it, for ``plan(..., backward=True)`` of the same operands. With
+        ``out`` and this, a step on a CUDA device allocates nothing, and can be captured in a graph.
 
     Returns
     -------
@@ -137,7 +142,8 @@ def bilinear_backward(
     BilinearGrads(x1=array([[39., 53.]]), x2=array([[19., 22.]]), weight=None, bias=None)
     """
     operands = (x1, x2, weight, bias, index)
-    return calls_for(weight).backward("bilinear_backward", grad_output, *operands, wrt, out, accumulate, backend)
+    verbs = calls_for(weight)
+    return verbs.backward("bilinear_backward", grad_output, *operands, wrt, out, accumulate, backend, workspace)
 
 
 def plan(

@@ -103,14 +103,19 @@ class Plan(NamedTuple):
             y = chosen.backend.empty(chosen.problem.out_shape, dtype)
         else:
             y = to_fill(verb, "out", out, chosen.problem.out_shape, dtype, given.named())
-        if workspace is None:
-            workspace = chosen.scratch()
-        elif workspace.shape != (chosen.workspace,) or not _is_workspace(workspace, self.signature.dtype):
-            fault = f"expected ({chosen.workspace},) of {self.signature.dtype}, contiguous and writable"
-            raise ShapeError(report("Plan.run: workspace does not fit", [fault], {"workspace": workspace}))
-        execute.forward(chosen, *arranged[:5], y, workspace)
+        execute.forward(chosen, *arranged[:5], y, self.room(verb, workspace))
         back = y if given.give_back is None else given.give_back(y)  # which also orders the caller's stream after ours
         return back if out is None else out
+
+    def room(self, verb: str, workspace: Array | None) -> Array | None:
+        """Memory for the kernel to work in: the caller's where it fits, new where there is none."""
+        chosen = self.chosen
+        if workspace is None:
+            return chosen.scratch()
+        if workspace.shape != (chosen.workspace,) or not _is_workspace(workspace, self.signature.dtype):
+            fault = f"expected ({chosen.workspace},) of {self.signature.dtype}, contiguous and writable"
+            raise ShapeError(report(f"{verb}: workspace does not fit", [fault], {"workspace": workspace}))
+        return workspace
 
     def __str__(self) -> str:
         problem, axes = self.chosen.problem, self.chosen.problem.axes
