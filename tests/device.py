@@ -132,21 +132,21 @@ def asarray(a):
     return a if isinstance(a, ndarray) else ndarray(np.array(a))
 
 
-class Device(contextlib.nullcontext):
-    """A device too old for kernels of our own: their drivers are tested in the simulator."""
-
-    id, compute_capability = 0, "60"
-
-    def __init__(self, number=0):
-        super().__init__()
-
-
 def module():
     """What ``import cupy`` would give."""
     found = types.ModuleType("cupy")
     vars(found).update({name: word(name) for name in WORDS})
     found.ndarray, found.asarray, found.__version__ = ndarray, asarray, "0"
     runtime = types.SimpleNamespace(getDevice=lambda: 0, driverGetVersion=lambda: 13000)
+
+    class Device(contextlib.nullcontext):
+        """A device too old for kernels of our own: their drivers are tested in the simulator."""
+
+        id, compute_capability = 0, "60"
+
+        def __init__(self, number=0):
+            super().__init__()
+
     found.cuda = types.SimpleNamespace(is_available=lambda: True, runtime=runtime, cublas=None, Device=Device)
     return found
 

@@ -112,3 +112,30 @@ def test_auto_goes_back_to_the_cheapest():
 def test_a_plan_can_be_sent_to_another_process():
     plan = pickle.loads(pickle.dumps(nbl.plan((3, 4), (3, 5), (2, 4, 5), backend="numpy")))
     np.testing.assert_array_equal(plan.run(*(np.ones(s, "f4") for s in ((3, 4), (3, 5), (2, 4, 5)))), 20)
+
+
+CARD = [  # (rows, in1, in2, out), forward and backward: the estimates of a device of 132 processors, nothing measured
+    ((65536, 64, 64, 64), "cuda/fused", "cuda/fused"),
+    ((1 << 20, 32, 32, 32), "cuda/fused", "cuda/fused"),
+    ((128, 20, 30, 40), "cuda/fused", "cuda/fused"),
+    ((16384, 8, 8, 256), "cupy/gemm.outer", "cupy/gemm.outer"),
+    ((512, 512, 512, 512), "cuda/fused", "cupy/gemm.outer"),
+    ((4, 100, 100, 50), "cuda/fused", "cupy/gemm.outer"),
+]
+
+
+@pytest.mark.parametrize(("sizes", "forward", "backward"), CARD)
+def test_on_a_card_the_plan_weighs_fused_kernels_and_products(monkeypatch, sizes, forward, backward):
+    import device
+
+    rows, in1, in2, out = sizes
+    found = device.module()
+    found.cuda.Device.compute_capability, found.cuda.Device.attributes = "90", {"MultiProcessorCount": 132}
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    with device.in_place_of_cupy(found):
+        shapes = (rows, in1), (rows, in2), (out, in1, in2), (out,)
+        operands = [device.ndarray(np.empty(shape, "f4")) for shape in shapes]  # nobody reads them
+        for wanted, of_gradients in ((forward, False), (backward, True)):
+            plan = nbl.plan(*operands, backward=of_gradients)
+            assert plan.chosen.kernel.name == wanted
+            assert {choice.kernel.name.partition("/")[0] for choice in plan.choices} == {"cuda", "cupy"}

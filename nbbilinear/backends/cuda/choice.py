@@ -24,27 +24,33 @@ TILES: dict[tuple[str, str], tuple[Tile, ...]] = {
 
 
 class Extent(NamedTuple):
-    """What is tiled: rows by columns of sums, so many times."""
+    """What is tiled: rows by columns of sums, so many times. ``whole``: a block goes through all columns of a row."""
 
     rows: int
     columns: int
     times: int
+    whole: bool = True
 
     def tiles(self, tile: Tile) -> tuple[int, int]:
         """Tiles along rows and along columns."""
         return -(-self.rows // tile.rows), -(-self.columns // tile.columns)
 
-    def padded(self, tile: Tile) -> int:
-        """Sums that are computed, those beyond the edges among them."""
-        return prod(self.tiles(tile)) * tile.rows * tile.columns * self.times
+    def blocks(self, tile: Tile) -> int:
+        """Blocks that work on it at a time."""
+        down, across = self.tiles(tile)
+        return self.times * down * (1 if self.whole else across)
+
+    def sums(self, tile: Tile, processors: float) -> float:
+        """Sums that there was time for: those beyond the edges among them, and those of processors without a block."""
+        padded = prod(self.tiles(tile)) * tile.rows * tile.columns * self.times
+        return padded * max(1.0, processors / self.blocks(tile))
 
 
 def best(tiles: Sequence[Tile], extent: Extent, processors: int) -> Tile:
     """The tile that wastes least: sums beyond the edges, idle processors, and factors read for few sums."""
 
     def cost(tile: Tile) -> float:
-        sums = max(extent.padded(tile), processors * tile.rows * tile.columns)
-        return sums * (1 + 1 / tile.high + 1 / tile.wide)
+        return extent.sums(tile, processors) * (1 + 1 / tile.high + 1 / tile.wide)
 
     return min(tiles, key=cost)
 

@@ -42,6 +42,8 @@ def make(kernel):
             which = load(segments, tile_number)
             first = load(segments, tiles + tile_number)
             stop = load(segments, 2 * tiles + tile_number)
+            if first >= stop:  # the table has room for more tiles than there may be
+                return
         matrix = (which * outs + k) * in1 * in2
         for m in range(high):
             total[m] = zero

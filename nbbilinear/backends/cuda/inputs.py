@@ -47,6 +47,8 @@ def make(kernel):
             which = load(segments, cuda.blockIdx.x)
             first = load(segments, tiles + cuda.blockIdx.x)
             stop = load(segments, 2 * tiles + cuda.blockIdx.x)
+            if first >= stop:  # the table has room for more tiles than there may be
+                return
         step = in1 * in2
         matrices = which * outs * step
         for j0 in range(0, in2, columns):

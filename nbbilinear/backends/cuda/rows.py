@@ -75,12 +75,12 @@ def _weight(
     tile, parts = _cut_of_weight(device, real, rows, outs, in1, in2)
     vector = device.aligned(in1, x1) and device.aligned(in2, x2)
     kernel = Kernel("weights", tile, real, vector, segments is not None)
-    tiles = int(np.prod(Extent(in1, in2, outs).tiles(tile)))
+    blocks = Extent(in1, in2, outs, whole=False).blocks(tile)
     whole = segments is not None or parts == 1
     target = dweight if whole else workspace
     order, starts = (g, g) if segments is None else segments[1:3]
     device.launch(
-        kernel, (parts if segments is None else weights) * outs * tiles, g, x1, x2, target, order, starts,
+        kernel, (parts if segments is None else weights) * blocks, g, x1, x2, target, order, starts,
         rows, in1, in2, outs, 1 if segments is not None else parts, int(whole and accumulate), *_steps(g),
     )  # fmt: skip
     if not whole:
@@ -116,19 +116,19 @@ def work(device: Device, problem: Problem) -> Work | None:
     if max(rows * outs // 32, problem.weights * outs * (in1 * in2 // 1024 + in1 + in2), rows, in1, in2, outs) > _LIMIT:
         return None
     real, tiles, wrt = _real(problem.dtype), device.tiles, set(problem.wrt)
-    extents = {
-        "forward": (Extent(rows, in2, outs), in1, not wrt),
-        "inputs": (Extent(rows, in2, 1), in1 * outs, bool(wrt & {"x1", "x2"})),
-        "weights": (Extent(in1, in2, outs), rows, "weight" in wrt),
-    }
-    flop = sum(
-        2 * extent.padded(tile_of(tiles, name, real, extent, device.processors)) * terms
-        for name, (extent, terms, wanted) in extents.items()
-        if wanted
-    )
-    passes = sum(wanted for *_, wanted in extents.values())
+    tile, parts = _cut_of_weight(device, real, rows, outs, in1, in2)
+    flop, passes = 0.0, 0
+    if "weight" in wrt:
+        flop, passes = 2 * rows * Extent(in1, in2, outs, whole=False).sums(tile, device.processors / parts), 1
+    for name, extent, terms, wanted in (
+        ("forward", Extent(rows, in2, outs), in1, not wrt),
+        ("inputs", Extent(rows, in2, 1), in1 * outs, bool(wrt & {"x1", "x2"})),
+    ):
+        if wanted:
+            chosen = tile_of(tiles, name, real, extent, device.processors)
+            flop, passes = flop + 2 * terms * extent.sums(chosen, device.processors), passes + 1
     moved = passes * (rows * (in1 + in2 + outs) + problem.weights * outs * in1 * in2) * problem.dtype.itemsize
-    return Work(flop, moved, passes + 2 * ("bias" in wrt) + 20 * problem.selected)
+    return Work(int(flop), moved, passes + 2 * ("bias" in wrt) + 20 * problem.selected)
 
 
 def workspace(device: Device, problem: Problem) -> int:
@@ -144,10 +144,11 @@ def workspace(device: Device, problem: Problem) -> int:
 
 def _cut_of_weight(device: Device, real: str, rows: int, outs: int, in1: int, in2: int) -> tuple[Tile, int]:
     """The tile of the weight's gradient, and the slices its sum is cut into."""
-    extent = Extent(in1, in2, outs)
+    extent = Extent(in1, in2, outs, whole=False)
     tile = tile_of(device.tiles, "weights", real, extent, 1)
-    blocks = int(np.prod(extent.tiles(tile))) * outs
-    return tile, slices(rows, blocks, outs * in1 * in2 * int(real[1]), device.processors, device.slice_rows)
+    return tile, slices(
+        rows, extent.blocks(tile), outs * in1 * in2 * int(real[1]), device.processors, device.slice_rows
+    )
 
 
 def _cut_of_bias(device: Device, rows: int, outs: int) -> int:

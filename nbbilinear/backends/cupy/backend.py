@@ -1,7 +1,7 @@
 """CuPy: matrix multiplications by cuBLAS, and the definition by its einsum, on its current stream.
 
 ``einsum`` is here as definition and peer. CuPy's takes the last two operands first whatever the sizes, and copies what
-is not C-contiguous; the orders of ``gemm`` are free of both.
+is not C-contiguous, with intermediates as large as the operands make them: it runs only where it is asked for by name.
 """
 
 from ... import devices
@@ -12,7 +12,7 @@ from .binding import OnCuPy, as_is, check_cublas, convert, empty
 check_cublas(devices.load())
 # From data sheets of a device of 2022 and from published overheads, not measured: only ratios between kernels matter.
 _GEMM = Speed({"f4": 4.5e13, "f8": 4.5e13, "": 1e12}, bytes_per_second=3e12, seconds_per_call=1e-5)
-_EINSUM = Speed({"f4": 2e13, "f8": 2e13, "": 5e11}, bytes_per_second=1e12, seconds_per_call=1e-4)
+_EINSUM = Speed({"f4": 1e12, "f8": 1e12, "": 1e11}, bytes_per_second=1e12, seconds_per_call=1e-4)
 _BLOCK = 64 << 20  # bytes of an intermediate: a product on a device needs many rows to run at full speed
 
 BACKEND = Backend(
