@@ -53,7 +53,7 @@ def register(monkeypatch, kernels, like):
     """The name of a new backend with these kernels."""
     name = f"broken{next(_numbers)}"
     found = tuple(k._replace(name=f"{name}/kernel") for k in kernels)
-    monkeypatch.setitem(backends._TABLE, name, name)
+    monkeypatch.setitem(backends._TABLE, name, backends.Entry(name, "numpy"))
     monkeypatch.setitem(
         importlib.import_module("sys").modules, name, types.SimpleNamespace(BACKEND=like._replace(kernels=found))
     )

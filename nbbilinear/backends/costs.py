@@ -7,9 +7,9 @@ WORKSPACE_BYTES = 4 << 20  # intermediates stay in the second-level cache; large
 TALL = 256  # rows from which on a product runs at full speed; with fewer in a block, outputs are split first
 
 
-def block_rows(problem: Problem, elements_per_row: int, rows: int, budget: int = WORKSPACE_BYTES) -> int:
-    """How many rows of an intermediate fit into a workspace of so many bytes; at least one."""
-    return max(1, min(rows, budget // problem.dtype.itemsize // max(1, elements_per_row)))
+def block_rows(problem: Problem, elements_per_row: int, rows: int, budget: int | None = None) -> int:
+    """How many rows of an intermediate fit into a workspace of ``budget`` bytes, or the usual; at least one."""
+    return max(1, min(rows, (budget or WORKSPACE_BYTES) // problem.dtype.itemsize // max(1, elements_per_row)))
 
 
 def weight_bytes(problem: Problem) -> int:
@@ -23,7 +23,7 @@ def no_workspace(problem: Problem) -> int:  # noqa: ARG001
     return 0
 
 
-def pairs_workspace(problem: Problem, budget: int = WORKSPACE_BYTES) -> int:
+def pairs_workspace(problem: Problem, budget: int | None = None) -> int:
     """Elements of t[m,k,i], the rows of x2 mapped through the weight, for one block of them."""
     per_row = problem.out_features * problem.in1
     return per_row * block_rows(problem, per_row, problem.shared * problem.rows2, budget)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from functools import partial
 
 from ..contract import KernelSet, Speed
-from ..costs import WORKSPACE_BYTES, pairs_workspace
+from ..costs import pairs_workspace
 from . import left, outer, pairs, project
 
 Bind = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def kernels(backend: str, bind: Bind, speed: Speed, budget: int = WORKSPACE_BYTES) -> tuple[KernelSet, ...]:
+def kernels(backend: str, bind: Bind, speed: Speed, budget: int | None = None) -> tuple[KernelSet, ...]:
     """The kernel sets of ``backend``; ``bind`` gives a function its array module, ``budget`` bounds an intermediate."""
     table = (
         ("project", "rows", project, project.work, project.workspace),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...problem import Problem
 from ..contract import Work
-from ..costs import TALL, WORKSPACE_BYTES, block_rows, weight_bytes
+from ..costs import TALL, block_rows, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
@@ -55,7 +55,7 @@ def work(problem: Problem) -> Work | None:
     return Work(flop, passes * moved, passes * (3 + problem.out_features // 2))
 
 
-def workspace(problem: Problem, budget: int = WORKSPACE_BYTES) -> int:
+def workspace(problem: Problem, budget: int | None = None) -> int:
     """Elements of t and u for one block of rows and outputs."""
     rows, per_row = min(problem.shared, TALL), problem.in1 + problem.in2
     outputs = block_rows(problem, rows * per_row, problem.out_features, budget)

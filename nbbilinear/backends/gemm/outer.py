@@ -8,7 +8,7 @@ from typing import Any
 
 from ...problem import Problem
 from ..contract import Work
-from ..costs import WORKSPACE_BYTES, block_rows, weight_bytes
+from ..costs import block_rows, weight_bytes
 from .accumulate import bias_gradient, matmul_into
 
 Array = Any
@@ -45,7 +45,7 @@ def backward(
         bias_gradient(xp, grad_output, dbias, which, accumulate)
 
 
-def work(problem: Problem, budget: int = WORKSPACE_BYTES) -> Work | None:
+def work(problem: Problem, budget: int | None = None) -> Work | None:
     """One GEMM-equivalent forward, two backward. Rows that choose a weight each would leave blocks of a few rows."""
     if problem.selected:
         return None
@@ -60,7 +60,7 @@ def work(problem: Problem, budget: int = WORKSPACE_BYTES) -> Work | None:
     return Work(passes * gemm + contract + products, passes * moved, 4 * passes)
 
 
-def workspace(problem: Problem, budget: int = WORKSPACE_BYTES) -> int:
+def workspace(problem: Problem, budget: int | None = None) -> int:
     """Elements of z, or u, for one block of rows."""
     per_row = problem.in1 * problem.in2
     return per_row * block_rows(problem, per_row, problem.shared, budget)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...problem import Problem
 from ..contract import Work
-from ..costs import TALL, WORKSPACE_BYTES, block_rows, weight_bytes
+from ..costs import TALL, block_rows, weight_bytes
 from ..grouping import groups, sorted_by_weight
 from .accumulate import bias_gradient, matmul_into
 
@@ -102,7 +102,7 @@ def work(problem: Problem) -> Work:
     return Work(passes * (gemm + contract), 3 * passes * moved, 5 * passes * groups_of_rows)
 
 
-def workspace(problem: Problem, budget: int = WORKSPACE_BYTES) -> int:
+def workspace(problem: Problem, budget: int | None = None) -> int:
     """Elements of t for one block of rows and outputs."""
     rows = min(problem.shared, TALL)
     outputs = block_rows(problem, rows * problem.in1, problem.out_features, budget)
