@@ -10,7 +10,7 @@ from .. import backends, execute
 from ..axes import Shape
 from ..calls import collapse, filled_gradients, gradient_of_y, wanted_operands
 from ..config import current
-from ..errors import BackendError, MisfitError, ShapeError, report
+from ..errors import BackendError, ConfigError, MisfitError, ShapeError, report
 from ..execute import BilinearGrads
 from ..kinds import check_same_kind
 from ..operands import Operands, take
@@ -51,8 +51,11 @@ def forward(
 def backward(
     verb: str, grad_output: Array, x1: Array, x2: Array, weight: Form, bias: Array | None, index: Array | None,
     wrt: Iterable[str] | None, out: BilinearGrads | None, accumulate: bool, backend: str | None,
+    workspace: Array | None = None,
 ) -> BilinearGrads:  # fmt: skip
     """Compute gradients, as :func:`nbbilinear.bilinear_backward` says; that of the weight is a form of its kind."""
+    if workspace is not None:
+        raise ConfigError(f"{verb}: a form takes no workspace, it has memory of its own; leave it out")
     lead = weight.lead(indexed=index is not None)
     given = take(verb, x1, x2, weight.blank(), bias, index)
     wanted = wanted_operands(verb, wrt, given)

@@ -101,3 +101,8 @@ def test_operands_are_left_alone_and_mixed_dtypes_promoted():
 
 def test_lists_and_integers():
     assert nbl.bilinear([[1, 2]], [[3, 4]], forms.Diagonal([[1, 1]])).tolist() == [[11]]
+
+
+def test_a_workspace_is_refused():
+    with pytest.raises(nbl.ConfigError, match="takes no workspace"):
+        nbl.bilinear_backward(np.ones((7, 5)), X1, X2, LOW, workspace=np.empty(3))
