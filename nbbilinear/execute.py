@@ -213,10 +213,11 @@ def _chosen_weights(choice: Choice, weight: Array, index: Array | None) -> Array
 def _weight_of_rows(choice: Choice, which: Array, place: Shape) -> Array:
     """``which`` for the rows of the kernel's second operand, in their order."""
     axes, arrangement, xp = choice.problem.axes, choice.layout.weight_of_rows, choice.backend.xp
-    here = _at(which[..., None], axes, axes.split, place)[..., 0]
+    here = _at(which[..., None], axes, axes.split, place)[..., 0] if axes.split else which
     along = axes.shared + axes.only2
     sizes = tuple(size if axis in along else 1 for axis, size in enumerate(axes.lead))
-    return xp.array(arrangement.merged(xp.broadcast_to(here, sizes)))  # a copy: broadcast arrays are read-only
+    rows = here if here.shape == sizes else xp.broadcast_to(here, sizes)
+    return xp.array(arrangement.merged(rows))  # a copy: broadcast arrays are read-only
 
 
 def _backward_bias(choice: Choice, grad_output: Array, index: Array | None, dbias: Array, accumulate: bool) -> None:

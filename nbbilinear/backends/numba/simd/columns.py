@@ -13,7 +13,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import accumulate as gradients
-from . import lines, share, sweep, weigh, weight_gradient
+from . import lines, share, sweep, tasks, weigh, weight_gradient
 from .machine import compiler
 from .panels import flop_of, task_flop, up
 from .tasks import counting, of_rows
@@ -34,7 +34,8 @@ def forward(
         else weigh.code_of(lines.weigh, False, cut.tall, cut.last, cut.width, x1.dtype)
     )
     _, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
-    parallel.run(loop, (cut, code, parts, x1, x2, weight, bias, out), len(parts), 1, workspace, cut.piece)
+    args = (cut, code, parts, x1, x2, weight, bias, out)
+    tasks.run(loop, args, parts, flop_of(*sizes[:-1]), workspace, cut.piece)
 
 
 def _forward_of(*sizes: Any) -> tuple[Any, Any]:
@@ -67,7 +68,7 @@ def _many(
     wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
     code = weigh.code_of(lines.accumulate, True, cut.tall, cut.last, cut.width, x1.dtype)
     args = (cut, code, parts, counting(cut.width), grad_output, x1, x2, weight, *wanted, accumulate)
-    parallel.run(gradients.accumulate, args, len(parts), 1, workspace, cut.piece)
+    tasks.run(gradients.accumulate, args, parts, 2 * flop_of(*sizes), workspace, cut.piece)
 
 
 def _few(

@@ -7,7 +7,7 @@ from ...contract import Work
 from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
-from . import project, spread, weight_gradient
+from . import project, spread, tasks, weight_gradient
 from .machine import compiler
 from .panels import flop_of, task_flop, up
 from .tasks import of_rows
@@ -26,9 +26,8 @@ def forward(
     bias = absent(out.dtype, 2) if bias is None else bias
     apart = out.strides[1] != out.itemsize
     code = project.code_of(cut.tall, cut.width // cut.lanes, cut.packed > 0, apart, x1.dtype)
-    parallel.run(
-        project.project, (cut, code, parts, order, x1, x2, weight, bias, out), len(parts), 1, workspace, cut.piece
-    )
+    args = (cut, code, parts, order, x1, x2, weight, bias, out)
+    tasks.run(project.project, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
 def backward(
@@ -45,7 +44,7 @@ def backward(
         apart = grad_output.strides[1] != grad_output.itemsize
         code = spread.code_of(cut.tall, cut.width // cut.lanes, cut.many, cut.packed, apart, x1.dtype)
         args = (cut, code, parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
-        parallel.run(spread.spread, args, len(parts), 1, workspace, cut.piece)
+        tasks.run(spread.spread, args, parts, 2 * flop_of(*sizes), workspace, cut.piece)
     weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)
 
 

@@ -8,7 +8,7 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent, weights_of
 from ..portable.rows import bias_gradient
-from . import left, outer_forward, outer_weight, tiles
+from . import left, outer_forward, outer_weight, tasks, tiles
 from .machine import compiler
 from .panels import even, flop_of, task_flop, up
 from .tasks import counting, of_rows
@@ -27,7 +27,7 @@ def forward(
     bias = absent(out.dtype, 2) if bias is None else bias
     code = outer_forward.code_of(cut.tall, cut.line, cut.in2, cut.several, x1.dtype)
     args = (cut, code, parts, order, counting(64), x1, x2, weight, bias, out)
-    parallel.run(outer_forward.outer_forward, args, len(parts), 1, workspace, cut.piece)
+    tasks.run(outer_forward.outer_forward, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
 def backward(
@@ -54,7 +54,7 @@ def backward(
     code = outer_weight.code_of(cut.tall, cut.vectors, cut.line, cut.in2, x1.dtype)
     sums = absent(x1.dtype, 2) if dbias is None else dbias
     args = (cut, code, parts, order, grad_output, x1, x2, dweight, sums, which is not None, accumulate)
-    parallel.run(outer_weight.outer_weight, args, len(parts), 1, workspace, cut.piece)
+    tasks.run(outer_weight.outer_weight, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
 def workspace(problem: Problem) -> int:

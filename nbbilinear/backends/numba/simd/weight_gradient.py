@@ -12,7 +12,7 @@ from .. import parallel
 from ..arrays import LARGE
 from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
-from . import lines, moves
+from . import lines, moves, tasks
 from .machine import aligned, call, compiler, where
 from .panels import SPARE_BYTES, even, flop_of, task_flop, up
 from .tasks import counting, of_rows
@@ -104,7 +104,7 @@ def fill(
     past = dweight.nbytes >= PAST_BYTES and in2 % cut.width == 0 and cut.rows == len(x1)
     code = code_of(cut.tall, cut.last, cut.width, past, x2.dtype)
     args = (cut, code, parts, order, third, factor, x2, dweight, by_x1, which is not None, accumulate)
-    parallel.run(weight_gradient, args, len(parts), 1, workspace, cut.piece)
+    tasks.run(weight_gradient, args, parts, flop_of(len(x1), outputs, in1, in2), workspace, cut.piece)
 
 
 def cut_of(by_x1: bool, rows: int, outputs: int, in1: int, in2: int, dtype: Any) -> Cut:
