@@ -131,7 +131,7 @@ LINES = [  # module, what stands there, what is put in its place
     (SIMD_OUTER, "dx1, dx2, None, None, workspace, accumulate)", "dx1, dx2, None, None, workspace, False)"),
     (SIMD_OUTER, "        dweight[...] = 0  #", "        pass  #"),
     (SIMD_OUTER, "            dbias[...] = 0\n", "            pass\n"),
-    (SIMD_OUTER, "which is not None, accumulate)\n    parallel", "which is not None, False)\n    parallel"),
+    (SIMD_OUTER, "which is not None, accumulate)\n    tasks", "which is not None, False)\n    tasks"),
 ]  # fmt: skip
 
 

@@ -29,6 +29,11 @@ def pairs_workspace(problem: Problem, budget: int | None = None) -> int:
     return per_row * block_rows(problem, per_row, problem.shared * problem.rows2, budget)
 
 
+def pair_groups(problem: Problem) -> int:
+    """Groups of rows of x2 with a weight of their own, which pairs map one by one; 0 where there is one weight."""
+    return min(problem.weights, problem.shared * problem.rows2) if problem.selected else 0
+
+
 def pairs_work(problem: Problem) -> Work:
     """All pairs by way of t: one small and one large product, counted as two calls.
 

@@ -1,6 +1,7 @@
 """Half floats, and operands of several dtypes: as if computed in the wider dtype and rounded once, at the end."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -157,6 +158,7 @@ def test_a_plan_says_so_and_is_for_these_dtypes_only():
         nbl.plan(*shapes).run(*(np.ones(shape, np.float16) for shape in shapes))
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="minutes of plain Python loops")
 @pytest.mark.parametrize("kernel", ["numpy", "numba"])
 @pytest.mark.parametrize("dtype", halves.NAMES)
 def test_memory(kernel, dtype):

@@ -97,9 +97,10 @@ def work(problem: Problem) -> Work:
     gemm, contract = 2 * rows * per_row * problem.in2, 2 * rows * per_row
     passes = (not problem.wrt or "x1" in problem.wrt) + ("x2" in problem.wrt) + ("weight" in problem.wrt)
     groups_of_rows = min(problem.weights, rows) if problem.selected else 1
-    moved = rows * per_row * problem.dtype.itemsize + weight_bytes(problem)
-    moved += rows * (problem.in1 + problem.in2) * problem.dtype.itemsize
-    return Work(passes * (gemm + contract), 3 * passes * moved, 5 * passes * groups_of_rows)
+    moved = 3 * rows * (per_row + problem.in1 + problem.in2) * problem.dtype.itemsize
+    by_group = problem.selected and not problem.wrt  # a weight is then read once, for a few rows
+    moved += (1 if by_group else 3) * weight_bytes(problem)
+    return Work(passes * (gemm + contract), passes * moved, (3 if by_group else 7) * passes * groups_of_rows)
 
 
 def workspace(problem: Problem, budget: int | None = None) -> int:

@@ -1,7 +1,7 @@
 """Plain loops, compiled for any machine: the readable twin of every faster kernel, and what runs where those cannot."""
 
 from ...contract import KernelSet, Speed
-from ...costs import no_workspace, pairs_work, pairs_workspace
+from ...costs import no_workspace, pairs_workspace
 from . import pairs, rows
 
 # `benchmarks/benchmarks/orders.py`, one thread: 4 to 34 GFLOP/s, bound by the vectoriser; a call costs its dispatch.
@@ -15,6 +15,6 @@ KERNELS = tuple(
     )
     for structure, module, work, workspace in (
         ("rows", rows, rows.work, no_workspace),
-        ("pairs", pairs, pairs_work, pairs_workspace),
+        ("pairs", pairs, pairs.work, pairs_workspace),
     )
 )  # fmt: skip

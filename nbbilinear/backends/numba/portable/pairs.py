@@ -5,6 +5,9 @@ Rows of x2 are taken in blocks whose t fits into the workspace. A chunk owns the
 
 from typing import Any
 
+from ....problem import Problem
+from ...contract import Work
+from ...costs import pairs_work
 from .. import parallel
 from ..compiling import absent, loops, weights_of
 
@@ -141,3 +144,9 @@ def _backward_bias(grad_output, which, dbias, accumulate, start, stop):
                 w = which[s * grad_output.shape[2] + m] if which.size else 0
                 for k in range(start, stop):
                     dbias[w, k] += grad_output[s, n, m, k]
+
+
+def work(problem: Problem) -> Work:
+    """The products of `pairs_work`; a weight for every row does not stay in the cache: twice the time, as bytes."""
+    found = pairs_work(problem)
+    return found._replace(bytes=2 * found.flop) if problem.selected else found

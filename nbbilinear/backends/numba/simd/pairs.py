@@ -184,7 +184,7 @@ def work(problem: Problem) -> Work | None:
     apart = problem.axes.mirrored and problem.out_features > 1
     moved += 16 * rows2 * problem.rows1 * problem.out_features if apart else 0
     moved += 8000 * problem.shared  # 0.25 us to begin a product
-    return Work(flop, passes * moved, 8 * calls + len(problem.wrt))
+    return Work(flop, passes * moved, 8 * calls + len(problem.wrt) + 11 * passes * costs.pair_groups(problem))
 
 
 def _block_rows(rows2: int, outputs: int, in1: int, itemsize: int) -> int:
