@@ -59,7 +59,8 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
     if per_factor * factors > flop:
         worth = PACKING * (in2 + thirds) // (in2 * thirds)
         some = max(1, flop // per_factor, min(worth, -(-factors // 4)))
-    few = min(thirds, up(max(1, flop // (2 * rows * in2)), tall)) if factors == 1 else thirds
+    worth = min(PACKING, -(-thirds // 4))
+    few = min(thirds, up(max(1, flop // (2 * rows * in2), worth), tall)) if factors == 1 else thirds
     stretch = min(up(in2, width), up(max(1, Z_BYTES // (block * dtype.itemsize)), width))
     line = up(in2, width) + stretch + up(few, lanes)
     last = thirds - (thirds - 1) // tall * tall
