@@ -13,7 +13,7 @@ _ONE_AT_A_TIME = Lock()
 
 def load(array, index):
     """array[index], which must not be negative."""
-    assert index >= 0
+    _not_negative(index)
     return array[index]
 
 
@@ -44,8 +44,14 @@ def read16(registers, place, source, index):
 
 
 def _aligned(index, count):
-    assert index >= 0
-    assert index % count == 0, "this address is no multiple of 16 bytes"
+    _not_negative(index)
+    if index % count:
+        raise IndexError(f"element {index} does not begin at a multiple of 16 bytes, which hold {count} elements")
+
+
+def _not_negative(index):
+    if index < 0:
+        raise IndexError(f"element {index} lies before the array")
 
 
 def _shared_array(self, shape, dtype, alignment=None):  # noqa: ARG001
