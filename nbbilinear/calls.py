@@ -43,7 +43,13 @@ def backward(
     workspace: Array | None = None,
 ) -> BilinearGrads:  # fmt: skip
     """Compute gradients, as :func:`nbbilinear.bilinear_backward` says."""
-    if index is None and wrt is None and out is None and _are_plain(x1, x2, weight, bias, grad_output):
+    if (
+        index is None
+        and wrt is None
+        and out is None
+        and workspace is None
+        and _are_plain(x1, x2, weight, bias, grad_output)
+    ):
         gradients = _backward_at_once(grad_output, x1, x2, weight, bias, accumulate, backend)
         if gradients is not None:
             return gradients

@@ -105,6 +105,7 @@ SHAPES = {
     "x1 was planned as (7, 3) float64": lambda: nbl.plan(X1, X2, W).run(X1[:3], X2[:3], W),
     "operands are not those planned for": lambda: nbl.plan(X1, X2, W).run(X1[:3], X2[:3], W),
     "workspace does not fit": lambda: nbl.plan(X1, X2, W).run(X1, X2, W, workspace=np.empty(10**7)),
+    "bilinear_backward: workspace does not fit": lambda: nbl.bilinear_backward(G, X1, X2, W, workspace=np.empty(3)),
 }
 DTYPES = {
     "x1 has dtype complex64; expected float32, float64, float16, bfloat16 or integers": lambda: call(

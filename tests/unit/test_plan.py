@@ -87,6 +87,20 @@ def test_a_plan_runs_and_spares_allocation():
     np.testing.assert_array_equal(out, nbl.bilinear(x1, x2, weight, backend="numpy"))
 
 
+@pytest.mark.parametrize("backend", [None, "numpy"])
+def test_gradients_are_computed_in_the_workspace_they_are_given(backend):
+    rng = np.random.default_rng(0)
+    shapes = (50, 30), (50, 20), (4, 30, 20), (50, 4)
+    x1, x2, weight, g = (rng.integers(-3, 4, shape).astype("f8") for shape in shapes)
+    plan = nbl.plan(x1, x2, weight, backward=True, backend=backend)
+    workspace = np.full(plan.workspace_bytes // 8, np.nan)
+    found = nbl.bilinear_backward(g, x1, x2, weight, backend=backend, workspace=workspace)
+    assert not np.isnan(workspace).all()
+    np.testing.assert_array_equal(found.x1, np.einsum("bk,kij,bj->bi", g, weight, x2))
+    np.testing.assert_array_equal(found.x2, np.einsum("bk,kij,bi->bj", g, weight, x1))
+    np.testing.assert_array_equal(found.weight, np.einsum("bk,bi,bj->kij", g, x1, x2))
+
+
 def test_plans_are_kept_and_bounded():
     from nbbilinear.plan import _plan
 
