@@ -57,10 +57,11 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
     width, tall, block = vectors * lanes, even(thirds, compiled.sums // vectors), min(rows, BLOCK)
     some, per_factor = factors, 2 * rows * in2 * thirds
     if per_factor * factors > flop:
-        worth = PACKING * (in2 + thirds) // (in2 * thirds)
-        some = max(1, flop // per_factor, min(worth, -(-factors // 4)))
-    worth = min(PACKING, -(-thirds // 4))
-    few = min(thirds, up(max(1, flop // (2 * rows * in2), worth), tall)) if factors == 1 else thirds
+        paying = PACKING * (in2 + thirds) // (in2 * thirds)
+        some = max(1, flop // per_factor, min(paying, -(-factors // 4)))
+    few = thirds
+    if factors == 1:
+        few = min(thirds, up(max(1, flop // (2 * rows * in2), min(PACKING, -(-thirds // 4))), tall))
     stretch = min(up(in2, width), up(max(1, Z_BYTES // (block * dtype.itemsize)), width))
     line = up(in2, width) + stretch + up(few, lanes)
     last = thirds - (thirds - 1) // tall * tall
