@@ -3,7 +3,6 @@
 Needs ``NUMBA_ENABLE_CUDASIM=1`` before Numba is imported. Tiles are small, so that few sizes make many of them.
 """
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +14,6 @@ from nbbilinear.backends.contract import Backend, KernelSet, Speed
 from nbbilinear.backends.cuda import compiling, rows
 from nbbilinear.backends.cuda.tiles import Tile
 
-sys.setswitchinterval(1e-4)  # the simulator's threads wait for each other in a busy loop: twenty times faster
 SMALL = (Tile(8, 8, 4, 4, 4), Tile(8, 16, 4, 4, 8))
 NAMES = ("forward", "inputs", "weights")
 

@@ -55,6 +55,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ),
     ("backends.numba.simd.*",),
     ("backends.numba.simd",),
+    ("backends.cuda.turns",),
     ("backends.cuda.words", "backends.cuda.simulated", "backends.cuda.arrays", "backends.cuda.segments"),
     ("backends.cuda.simt",),
     ("backends.cuda.tiles",),

@@ -7,6 +7,8 @@ import numpy as np
 from numba import types
 from numba.cuda.simulator import kernelapi
 
+from . import turns
+
 _BYTES = 16
 _ONE_AT_A_TIME = Lock()
 
@@ -66,3 +68,4 @@ def _shared_array(self, shape, dtype, alignment=None):  # noqa: ARG001
 def prepare_simulator():
     """Give the simulator shared arrays that can be aligned and are poisoned."""
     kernelapi.FakeCUDAShared.array = _shared_array
+    turns.install()
