@@ -5,7 +5,7 @@ import inspect
 import types
 
 import pytest
-from conformance import test_forms
+from conformance import test_forms, test_forms_at_once
 from unit import test_sparse_form
 
 from nbbilinear.forms import FORMS
@@ -158,6 +158,45 @@ def test_compiled_loops_off_by_a_thousandth_are_caught(monkeypatch, module, part
         loops, part, lambda *args: whole(*args[:operands], args[operands] * 1.001, *args[operands + 1 :])
     )
     assert caught(monkeypatch)
+
+
+@pytest.mark.parametrize(("name", "module", "line", "instead"), [
+    ("low_rank", "tiles", "words.multiply(a, b), z", "words.plus(a, b), z"),
+    ("low_rank", "tiles", "places[-1][0]", "places[0][0]"),
+    ("low_rank", "tiles", "(None, output, words.times(output, 2))", "(None, output, output)"),
+    ("low_rank", "tiles", "map(words.plus, sums, here)", "here"),
+    ("low_rank", "low_rank", "first, stop - first, rank", "first, stop - first - 1, rank"),
+    ("low_rank", "low_rank", "z + p * z_bytes, y_panels", "z, y_panels"),
+    ("cp", "mixed", "z_bytes + r * line,", "z_bytes,"),
+    ("cp", "mixed", "b_tiles + r * in2 * size", "b_tiles"),
+    ("diagonal", "mixed", "mix, where(c) + k * row", "mix, where(c)"),
+    ("diagonal", "tiles", "there = self.add(address, self._apart)", "there = address"),
+])  # fmt: skip
+def test_a_changed_line_of_a_kernel_is_caught(monkeypatch, name, module, line, instead):
+    whole = importlib.import_module(f"nbbilinear.backends.numba.forms.{module}")
+    source = inspect.getsource(whole)
+    assert line in source, "the kernel has changed: change the bug with it"
+    broken = types.ModuleType(whole.__name__)
+    broken.__package__ = whole.__package__
+    exec(compile(source.replace(line, instead), module, "exec"), broken.__dict__)
+    for user in ("low_rank", "mixed"):
+        there = importlib.import_module(f"nbbilinear.backends.numba.forms.{user}")
+        fresh = there.code_of.__wrapped__  # no code from before, and none left behind
+        monkeypatch.setattr(there, "code_of", types.FunctionType(fresh.__code__, vars(there), "code_of"))
+        if module == "tiles":
+            monkeypatch.setattr(there, "tiles", broken)
+    if module != "tiles":
+        for function in ("forward", "code_of"):
+            changed = getattr(broken, function)
+            changed = getattr(changed, "__wrapped__", changed)
+            monkeypatch.setattr(whole, function, changed)
+
+    def every_size():
+        for sizes in test_forms_at_once.SIZES:
+            test_forms_at_once.test_kernels_bit_for_bit(name, sizes, 70, "float64")
+
+    with pytest.raises((AssertionError, IndexError)):
+        every_size()
 
 
 def test_honest_steps_pass(monkeypatch):

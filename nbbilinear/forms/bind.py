@@ -14,22 +14,22 @@ Array = Any
 @contextmanager
 def bound(
     terms: Sequence[Term], parts: Mapping[str, Array], gradients: Mapping[str, Array] | None, which: int | Array,
-    sizes: Mapping[str, int], backend: str | None,
+    sizes: Mapping[str, int], backend: str | None, memo: dict[Any, Any],
 ) -> Iterator[Bound]:  # fmt: skip
     """Bind the form ``which`` of a stack of parameters (count or 1, ...); at the end add to ``gradients``.
 
     An array names the form that each row uses: the whole stack is bound.
     """
     if isinstance(which, np.ndarray):
-        yield Bound(parts, gradients, sizes, backend, which)
+        yield Bound(parts, gradients, sizes, backend, memo, which)
         return
     lays = {name: lay for term in terms for name, lay in term.uses.items() if name in parts}
     arrays = {name: lay.bind(_at(parts[name], which)) for name, lay in lays.items()}
     if gradients is None:
-        yield Bound(arrays, None, sizes, backend)
+        yield Bound(arrays, None, sizes, backend, memo)
         return
     collected = {name: np.zeros_like(array) for name, array in arrays.items()}
-    yield Bound(arrays, collected, sizes, backend)
+    yield Bound(arrays, collected, sizes, backend, memo)
     for name, lay in lays.items():
         total = _at(gradients[name], which)
         np.add(total, lay.settle(collected[name]), out=total)

@@ -16,6 +16,7 @@ from ..kinds import check_same_kind
 from ..operands import Operands, take
 from ..outputs import to_fill
 from ..problem import Problem, Signature, state
+from . import at_once
 from .form import Form, Lead
 from .run import choice
 
@@ -27,6 +28,10 @@ def forward(
     out: Array | None, backend: str | None,
 ) -> Array:  # fmt: skip
     """Compute y, as :func:`nbbilinear.bilinear` says."""
+    if index is None and out is None:
+        y = at_once.forward(weight, x1, x2, bias, backend)
+        if y is not None:
+            return y
     lead = weight.lead(indexed=index is not None)
     given = take(verb, x1, x2, weight.blank(), bias, index)
     if out is not None:
@@ -54,6 +59,10 @@ def backward(
     workspace: Array | None = None,
 ) -> BilinearGrads:  # fmt: skip
     """Compute gradients, as :func:`nbbilinear.bilinear_backward` says; that of the weight is a form of its kind."""
+    if index is None and wrt is None and out is None and workspace is None and not accumulate:
+        gradients = at_once.backward(weight, grad_output, x1, x2, bias, backend)
+        if gradients is not None:
+            return gradients
     if workspace is not None:
         raise ConfigError(f"{verb}: a form takes no workspace, it has memory of its own; leave it out")
     lead = weight.lead(indexed=index is not None)
@@ -101,6 +110,9 @@ def _state(
         problem = _stated(Signature(x1.shape, x2.shape, weight.shape, *shapes, dtype, wrt, leading))
     except MisfitError as misfit:
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, _named(form, given))) from None
+    if current().precision != "float32":
+        asked = current().precision
+        raise BackendError(f"{verb}: precision {asked!r} needs matrix hardware; forms have 'float32' only")
     if current().batch_invariant:
         raise BackendError(f"{verb}: a form is computed by matrix products, whose bits depend on the rows beside a row")
     return problem

@@ -40,6 +40,7 @@ class ComplexDiagonal(Form):
     sides = ("hr", "hr")
     fixed: ClassVar = {"h": 2}
     factors = 1
+    kernel = "complex_diagonal"
 
     def __init__(self, real: Array, imag: Array) -> None:
         super().__init__(real=real, imag=imag)

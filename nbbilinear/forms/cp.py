@@ -38,6 +38,7 @@ class CP(Form):
 
     axes: ClassVar = {"a": "ir", "b": "jr", "c": "kr"}
     options: ClassVar = {"rank": "r"}
+    kernel = "cp"
 
     def __init__(self, a: Array, b: Array, c: Array) -> None:
         super().__init__(a=a, b=b, c=c)

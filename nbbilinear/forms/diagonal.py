@@ -34,6 +34,7 @@ class Diagonal(Form):
 
     axes: ClassVar = {"weight": "ki"}
     sides = ("i", "i")
+    kernel = "diagonal"
 
     def __init__(self, weight: Array) -> None:
         super().__init__(weight=weight)

@@ -58,6 +58,7 @@ class Form(ABC):
     factors: ClassVar[int | None] = None
     appends_ones: ClassVar[bool] = False
     may_lack_outputs: ClassVar[bool] = True
+    kernel: ClassVar[str | None] = None  # the file of the numba backend's forms that computes rows at once
 
     def __init__(self, **parameters: Array | None) -> None:
         owner = type(self).__name__
@@ -74,6 +75,9 @@ class Form(ABC):
         outputs = (self.sizes["k"],) if lead.out_axis else ()
         self.shape: Shape = (*lead.stack, *outputs, *(prod(self.sizes[one] for one in side) for side in self.sides))
         self.ndim = len(self.shape)
+        of_numpy = all(type(a) is np.ndarray for a in self.parameters.values())
+        self.is_plain = of_numpy and lead.out_axis and not (lead.stack or self.uneven)  # letters, and no axes more
+        self.memo: dict[Any, Any] = {}  # what follows from sizes alone, kept by those who count: a few entries
 
     @classmethod
     def of(
@@ -151,6 +155,10 @@ class Form(ABC):
         {'weight': array([0., 0.])}
         """
         return self.replace({name: function(a) for name, a in self.parameters.items()})
+
+    def operands(self, parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Return what the kernel takes beside x1 and x2, from parameters that are plain."""
+        return tuple(parameters.values())
 
     def blank(self) -> Array:
         """Return an array of the weight's shape and dtype that takes no memory, for shapes to be checked by."""

@@ -39,6 +39,7 @@ class LowRank(Form):
 
     axes: ClassVar = {"u": "kir", "v": "kjr"}
     options: ClassVar = {"rank": "r"}
+    kernel = "low_rank"
 
     def __init__(self, u: Array, v: Array) -> None:
         super().__init__(u=u, v=v)

@@ -145,11 +145,13 @@ def _blocks(term: Term, x1: Array, x2: Array, p: Bound, *, backward: bool) -> It
 
 
 def _width(maps: tuple[Map, ...], x: Array, p: Bound, least: int) -> int:
-    """The most numbers a row has on its way through some maps, at least ``least``."""
-    width, row = least, x[:1, :0]
-    for place in range(len(maps)):
-        width = max(width, prod(_run(maps[: place + 1], row, p)[0].shape[2:]))
-    return width
+    """The most numbers a row has on its way through some maps, at least ``least``; looked up after the first time."""
+    found = p.memo.get(maps)
+    if found is None:
+        row = x[:1, :0]
+        through = (_run(maps[: place + 1], row, p)[0].shape[2:] for place in range(len(maps)))
+        found = p.memo[maps] = max(map(prod, through), default=0)
+    return max(least, int(found))
 
 
 def _tiles(term: Term, u: Array, v: Array, p: Bound, out: int) -> Iterator[tuple[slice, slice]]:

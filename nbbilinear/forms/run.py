@@ -13,7 +13,7 @@ from ..backends.grouping import groups
 from ..execute import Choice
 from ..layout import Layout, lay_out
 from ..problem import Problem
-from . import rule
+from . import at_once, rule
 from .bind import bound
 from .form import Form
 from .steps import Term
@@ -26,10 +26,12 @@ def choice(form: Form, parts: Mapping[str, Array], problem: Problem, gradients: 
            backend: str | None) -> Choice:  # fmt: skip
     """The form's product as the choice of a plan. ``gradients`` of the parameters are added to."""
     layout = _laid_out(problem)
+    whole = at_once.rows(form, parts, problem, backend) if gradients is None else None
     terms = tuple(term.exchange() for term in form.terms) if layout.mirrored else form.terms
     stacked = max(map(len, parts.values())) > 1
     rest = (terms, parts, {**form.sizes, "k": problem.out_features}, backend, stacked)
-    forward, backward = _forward(*rest), _backward(*rest, gradients)
+    forward = _forward(*rest, form.memo) if whole is None else whole
+    backward = _backward(*rest, gradients, form.memo)
     kernel = KernelSet(
         f"form/{type(form).__name__}", problem.structure, forward, backward, _no_work, no_workspace, _NO_SPEED,
         exchange=False, batch_invariant=False,
@@ -39,7 +41,12 @@ def choice(form: Form, parts: Mapping[str, Array], problem: Problem, gradients: 
 
 
 def _forward(
-    terms: tuple[Term, ...], parts: Mapping[str, Array], sizes: Mapping[str, int], backend: str | None, stacked: bool
+    terms: tuple[Term, ...],
+    parts: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    backend: str | None,
+    stacked: bool,
+    memo: dict[Any, Any],
 ) -> Callable[..., None]:
     by_row = all(term.by_row for term in terms)
 
@@ -48,7 +55,7 @@ def _forward(
         for s, m, w in _pieces(
             which if stacked else None, *x2.shape[:2], by_row=by_row and (x1.shape[1] > 1 or y.shape[-1] == 1)
         ):
-            with bound(terms, parts, None, w, sizes, backend) as p:
+            with bound(terms, parts, None, w, sizes, backend, memo) as p:
                 target, there = _taken(y, (s, slice(None), m))
                 rule.forward(terms, x1[s], _taken(x2, (s, m))[0], p, target)
                 if not there:
@@ -59,7 +66,7 @@ def _forward(
 
 def _backward(
     terms: tuple[Term, ...], parts: Mapping[str, Array], sizes: Mapping[str, int], backend: str | None, stacked: bool,
-    gradients: Mapping[str, Array] | None,
+    gradients: Mapping[str, Array] | None, memo: dict[Any, Any],
 ) -> Callable[..., None]:  # fmt: skip
     by_row = all(term.by_row for term in terms)
 
@@ -75,7 +82,7 @@ def _backward(
                 if dx is not None:
                     dx[...] = 0
         for s, m, w in _pieces(which if stacked else None, *x2.shape[:2], by_row=together):
-            with bound(terms, parts, gradients, w, sizes, backend) as p:
+            with bound(terms, parts, gradients, w, sizes, backend, memo) as p:
                 (d1, there1), (d2, there2) = _taken(dx1, (s,)), _taken(dx2, (s, m))
                 here = _taken(g, (s, slice(None), m))[0]
                 rule.backward(terms, here, x1[s], _taken(x2, (s, m))[0], p, d1, d2, add=accumulate)

@@ -52,6 +52,7 @@ class Sparse(Form):
     axes: ClassVar = {"values": "z"}
     given = ("k", "i", "j")
     may_lack_outputs = False
+    kernel = "sparse"
 
     def __init__(self, values: Array, k: Array, i: Array, j: Array, shape: tuple[int, int, int]) -> None:
         out, in1, in2 = shape
@@ -106,6 +107,12 @@ class Sparse(Form):
         new.where = self.where
         Form.__init__(new, **parameters)
         return new
+
+    def operands(self, parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Return the values in the order of the places, and these."""
+        where = self.where
+        values = parameters["values"] if where.order is None else parameters["values"][where.order]
+        return values, where.k, where.i, where.j
 
     def _known(self) -> dict[str, int]:
         return dict(zip("kij", self.where.shape, strict=True))

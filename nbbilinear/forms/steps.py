@@ -69,6 +69,7 @@ class Fold(NamedTuple):
 class Bound(NamedTuple):
     """Parameters as the steps want them, the gradients to add to (None: not wanted), and the sizes by letter.
 
+    ``memo`` is the form's, for what follows from its sizes.
     With ``which`` (shared, m) the parameters are a whole stack, and it names the form that each row of v uses.
     """
 
@@ -76,6 +77,7 @@ class Bound(NamedTuple):
     gradients: Mapping[str, Array] | None
     sizes: Mapping[str, int]
     backend: str | None
+    memo: dict[Any, Any]
     which: Array | None = None
 
     def at(self, s: slice, m: slice) -> "Bound":

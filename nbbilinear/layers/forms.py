@@ -102,6 +102,7 @@ class FormBilinear(Module):
     def _take(self, form: Form, bias: Array | None) -> None:
         self.out_features, self.in1_features, self.in2_features = (1, *form.shape)[-3:]
         self._pattern = form.map(lambda array: np.empty((0,) * array.ndim, array.dtype))  # its kind, without its data
+        self._last: Form | None = None
         for name, array in form.parameters.items():
             setattr(self, name, Parameter(array, name))
         self.bias = None if bias is None else Parameter(bias, "bias")
@@ -109,7 +110,11 @@ class FormBilinear(Module):
     @property
     def form(self) -> Form:
         """The parameters' data as a form."""
-        return self._pattern.replace({name: getattr(self, name).data for name in self._pattern.parameters})
+        data = {name: getattr(self, name).data for name in self._pattern.parameters}
+        last = self._last  # a form takes some 10 us to check, and keeps what it has counted
+        if last is None or any(data[name] is not array for name, array in last.parameters.items()):
+            last = self._last = self._pattern.replace(data)
+        return last
 
     def __call__(self, x1: Array, x2: Array) -> Array:
         """Return the product of the inputs; in training mode keep them for one ``backward``.

@@ -1,0 +1,5 @@
+"""Forms whose whole product is one compiled kernel, on rows that lie as they should.
+
+A file has the name of its form, and ``takes(rows, shapes, dtype)``: whether it is fast, or there at all, for parameters
+of these shapes. ``forward(x1, x2, *parameters, out)`` fills ``out``; all are C-contiguous and of one float dtype.
+"""

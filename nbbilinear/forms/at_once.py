@@ -1,0 +1,133 @@
+"""Paired rows that lie as they should, with a form that stands alone: nothing to plan, to arrange or to give back.
+
+One compiled kernel computes y where the form has one that pays; else its steps follow each other, in blocks of rows.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ..axes import Shape
+from ..compiled import SMALLEST
+from ..config import Config, current
+from ..execute import BilinearGrads
+from ..operands import FLOATS
+from ..problem import Problem
+from . import rule
+from .bind import bound
+from .form import Form
+from .steps import Term
+
+Array = Any
+UNASKED = frozenset({None, "auto"})
+ASKED = UNASKED | {"numba", "numba/simd"}  # backends under which the kernels of forms run
+
+
+def forward(form: Form, x1: Array, x2: Array, bias: Array | None, backend: str | None) -> Array | None:
+    """Y; None where there is more to be done, or something is wrong."""
+    settings = current()
+    if not _fit(form, x1, x2, bias, settings):
+        return None
+    y = np.empty((len(x1), form.shape[0]), x1.dtype)
+    kernel = None
+    if form.kernel is not None:
+        operands = form.operands(form.parameters)
+        kernel = kernel_for(form.kernel, len(x1), tuple(a.shape for a in operands), x1.dtype, backend, settings)
+    if kernel is not None:
+        kernel.forward(x1, x2, *operands, y)
+    elif (settings.backend if backend is None else backend) in UNASKED:
+        with bound(_terms(form), _parts(form.parameters), None, 0, form.sizes, None, form.memo) as p:
+            rule.forward(_terms(form), x1[:, None], x2[:, None], p, y[:, None, None])
+    else:
+        return None
+    if bias is not None:
+        y += bias
+    return y
+
+
+def backward(
+    form: Form, grad_output: Array, x1: Array, x2: Array, bias: Array | None, backend: str | None
+) -> BilinearGrads | None:
+    """All gradients; None where there is more to be done, or something is wrong."""
+    settings = current()
+    if (settings.backend if backend is None else backend) not in UNASKED or type(grad_output) is not np.ndarray:
+        return None
+    if not _fit(form, x1, x2, bias, settings):
+        return None
+    if grad_output.dtype != x1.dtype or grad_output.shape != (len(x1), form.shape[0]):
+        return None
+    dx1, dx2 = np.empty_like(x1), np.empty_like(x2)
+    learned = {name: np.zeros(a.shape, a.dtype) for name, a in form.parameters.items()}
+    with bound(_terms(form), _parts(form.parameters), _parts(learned), 0, form.sizes, None, form.memo) as p:
+        g = grad_output[:, None, None]
+        rule.backward(_terms(form), g, x1[:, None], x2[:, None], p, dx1[:, None], dx2[:, None], add=False)
+    dbias = None if bias is None else grad_output.sum(axis=0)
+    return BilinearGrads(dx1, dx2, form.replace(learned), dbias)
+
+
+def _fit(form: Form, x1: Array, x2: Array, bias: Array | None, settings: Config) -> bool:
+    """Whether kernels take these as they are: contiguous, aligned, writable, of one dtype, one row for each row."""
+    if not (form.is_plain and type(x1) is type(x2) is np.ndarray and x1.dtype in FLOATS):
+        return False
+    dtype = x1.dtype
+    for a in (x1, x2, *form.parameters.values()):
+        if a.dtype != dtype or not a.flags.carray:
+            return False
+    if not len(x1) or x1.shape != (len(x2), form.shape[1]) or x2.shape != (len(x1), form.shape[2]):
+        return False
+    if bias is not None and not (type(bias) is np.ndarray and bias.dtype == dtype and bias.shape == form.shape[:1]):
+        return False
+    return 0 not in form.shape and not settings.batch_invariant and settings.precision == "float32"
+
+
+def _terms(form: Form) -> tuple[Term, ...]:
+    found = form.memo.get("terms")
+    if found is None:
+        found = form.memo["terms"] = form.terms
+    terms: tuple[Term, ...] = found
+    return terms
+
+
+def _parts(parameters: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: a[None] for name, a in parameters.items()}
+
+
+def rows(form: Form, parts: Mapping[str, Array], problem: Problem, backend: str | None) -> Callable[..., None] | None:
+    """Y of paired rows that lie anywhere, as the plan's machinery calls a kernel; None where there is none."""
+    alone = problem.structure == "rows" and not (problem.selected or problem.axes.mirrored)
+    if form.kernel is None or not alone or problem.dtype not in FLOATS or any(len(part) > 1 for part in parts.values()):
+        return None
+    operands = form.operands({name: part[0] for name, part in parts.items()})
+    shapes = tuple(a.shape for a in operands)
+    kernel = kernel_for(form.kernel, problem.shared, shapes, problem.dtype, backend, current())
+    if kernel is None:
+        return None
+    prepare = import_module("nbbilinear.backends.numba.arrays").prepare
+
+    def forward(x1: Array, x2: Array, _w: Array, _b: Array, _which: Array | None, y: Array, _s: Array) -> None:
+        lent = y if y.flags.carray else np.empty(y.shape, y.dtype)
+        kernel.forward(*map(prepare, (x1, x2, *operands)), lent)
+        if lent is not y:
+            y[...] = lent
+
+    return forward
+
+
+@lru_cache(maxsize=1024)
+def kernel_for(
+    name: str, count: int, shapes: tuple[Shape, ...], dtype: np.dtype[Any], backend: str | None, settings: Config
+) -> Any:
+    """The module of the kernel where it takes so many rows and, unasked, pays; else None.
+
+    Numba is imported where it may pay.
+    """
+    asked = settings.backend if backend is None else backend
+    if asked not in ASKED or not count:
+        return None
+    if asked in UNASKED and count * sum(int(np.prod(shape)) for shape in shapes) < SMALLEST:
+        return None
+    kernel = import_module(f"nbbilinear.backends.numba.forms.{name}")
+    return kernel if kernel.takes(count, shapes, dtype) else None
