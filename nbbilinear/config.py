@@ -51,7 +51,9 @@ def config(
         The most threads the ``numba`` backend may use; its results have the same bits for any number. NumPy's BLAS has
         threads of its own: see ``threadpoolctl``.
     precision : str, optional
-        Arithmetic for float32 operands. Backends here have ``"float32"`` only, and refuse calls under any other.
+        How float32 operands are multiplied; sums are float32. ``"float32"``, or on tensor cores of backend ``cuda``:
+        ``"tf32x3"``, three products of 11 bits for one, about as precise, or ``"tf32"``, factors rounded to 11 bits.
+        What a backend or its hardware lacks is refused. float64 and integers are computed as ever.
     batch_invariant : bool, optional
         Only kernels whose result for a row does not depend on the rows beside it: paired rows on ``numba``.
 

@@ -16,7 +16,7 @@ Array = Any
 class Choice(NamedTuple):
     """A kernel of a backend, the problem as it would meet it, and what that is expected to take.
 
-    ``straight``: one call of the kernel does it, on y as it is.
+    ``straight``: one call of the kernel does it, on y as it is. ``as_stored``: the kernel takes operands unconverted.
     """
 
     kernel: KernelSet
@@ -26,6 +26,7 @@ class Choice(NamedTuple):
     seconds: float
     workspace: int
     straight: bool
+    as_stored: bool = True
 
     @property
     def label(self) -> str:

@@ -19,7 +19,8 @@ _HALVES = frozenset({"float16", "bfloat16"})  # by name: NumPy has no bfloat16 o
 class Operands(NamedTuple):
     """The operands as arrays of one library, the dtype of y, and the way back to the caller's kind.
 
-    ``uniform``: all are stored in the dtype that is computed in. ``library`` is None where only sizes are known.
+    ``uniform``: all are stored in the dtype that is computed in; ``stored``: all in this other one, by its name.
+    ``library`` is None where only sizes are known.
     """
 
     x1: Array
@@ -31,6 +32,7 @@ class Operands(NamedTuple):
     give_back: GiveBack | None
     uniform: bool
     library: str | None = "numpy"
+    stored: str | None = None
 
     def named(self) -> dict[str, Array]:
         """The operands by name."""
@@ -65,8 +67,13 @@ def gathered(
     """The operands, with their fields by name."""
     to_compute_in = computed_in(dtype)
     uniform = all(a is None or a.dtype == to_compute_in for a in arrays.values())
+    stored = (
+        dtype.name if dtype != to_compute_in and all(a is None or a.dtype == dtype for a in arrays.values()) else None
+    )
     library = library_of(arrays["x1"])
-    return Operands(**arrays, index=index, dtype=dtype, give_back=give_back, uniform=uniform, library=library)
+    return Operands(
+        **arrays, index=index, dtype=dtype, give_back=give_back, uniform=uniform, library=library, stored=stored
+    )
 
 
 def library_of(array: Array) -> str:

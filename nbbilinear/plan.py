@@ -88,10 +88,12 @@ class Plan(NamedTuple):
         if self.signature.wrt:
             raise ConfigError("Plan.run: this plan is for gradients; make one with backward=False")
         shapes = tuple(None if a is None else a.shape for a in given[:5])
-        asked = (*shapes, computed_in(given.dtype), given.uniform)
-        if asked != (*self.signature[:6], self.signature.uniform):
+        asked = (*shapes, computed_in(given.dtype), given.uniform, given.stored)
+        if asked != (*self.signature[:6], self.signature.uniform, self.signature.stored):
             planned = zip(given.named(), self.signature[:5], strict=True)
-            dtype = self.signature.dtype.name if self.signature.uniform else f"to be computed in {self.signature.dtype}"
+            dtype = self.signature.stored or self.signature.dtype.name
+            if not (self.signature.uniform or self.signature.stored):
+                dtype = f"to be computed in {dtype}"
             faults = [f"{name} was planned as {shape} {dtype}" for name, shape in planned if shape]
             raise ShapeError(report("Plan.run: operands are not those planned for", faults, given.named()))
         return self.fill("Plan.run", given, given, out, workspace)
@@ -121,7 +123,7 @@ class Plan(NamedTuple):
         problem, axes = self.chosen.problem, self.chosen.problem.axes
         lines = [
             f"{problem}" + (f", gradients of {', '.join(self.signature.wrt)}" if self.signature.wrt else ""),
-            *([] if self.signature.uniform else [f"operands are converted to {problem.dtype} block by block"]),
+            *([] if self.chosen.as_stored else [f"operands are converted to {problem.dtype} block by block"]),
             *(["x1 and x2 are exchanged: rows1 and in1 are those of x2"] if axes.mirrored else []),
             f"{self.flop:,} flop, {self.workspace_bytes:,} bytes of workspace",
         ]
@@ -140,11 +142,11 @@ def plan_for(
     verb: str, given: Operands, wrt: tuple[str, ...] = (), lead: Shape | None = None, backend: str | None = None
 ) -> Plan:
     """Return the plan for a call of ``verb``, under the settings in force."""
-    x1, x2, weight, bias, index, dtype, _, uniform, library = given
+    x1, x2, weight, bias, index, dtype, _, uniform, library, stored = given
     try:
         return _plan(
             x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape,
-            None if index is None else index.shape, dtype, wrt, lead, uniform, library, backend, current(),
+            None if index is None else index.shape, dtype, wrt, lead, uniform, stored, library, backend, current(),
         )  # fmt: skip
     except MisfitError as misfit:
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, given.named())) from None
@@ -156,7 +158,7 @@ def at_once(
 ) -> Choice | None:  # fmt: skip
     """The choice whose kernel takes operands of these shapes as they are; None where more is to be done, or wrong."""
     try:
-        return _plan(x1, x2, weight, bias, None, dtype, wrt, None, True, "numpy", backend, current()).at_once
+        return _plan(x1, x2, weight, bias, None, dtype, wrt, None, True, None, "numpy", backend, current()).at_once
     except MisfitError:
         return None  # for the long way to explain
 
@@ -164,21 +166,20 @@ def at_once(
 @lru_cache(maxsize=1024)
 def _plan(
     x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
-    wrt: tuple[str, ...], lead: Shape | None, uniform: bool, library: str | None, name: str | None, settings: Config,
+    wrt: tuple[str, ...], lead: Shape | None, uniform: bool, stored: str | None, library: str | None, name: str | None,
+    settings: Config,
 ) -> Plan:  # fmt: skip
     """Plan by the parts of a signature: one tuple to build and hash, on the way of every call."""
-    signature = Signature(x1, x2, weight, bias, index, computed_in(dtype), wrt, lead, uniform)
+    signature = Signature(x1, x2, weight, bias, index, computed_in(dtype), wrt, lead, uniform, stored)
     problem = state(signature)
     name = settings.backend if name is None else name
     if name == "auto":
         name = None
     if not isinstance(name, str | None):
         raise BackendError(f"backend must be a name, as 'numpy' or 'numba/portable', got {name!r}")
-    if settings.precision != "float32":
-        raise BackendError(
-            f"precision {settings.precision!r} needs matrix hardware; the backends here have 'float32' only"
-        )
-    found = _choices(problem, uniform, _places(name, library), name, settings.batch_invariant)
+    whole = bias is None or problem.fused_bias  # else parts of y are added up in float32, and then rounded
+    as_stored = stored if whole and not problem.axes.split else None
+    found = _choices(problem, uniform, as_stored, _places(name, library), name, settings)
     choices = sorted(found, key=lambda choice: choice.seconds)
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
@@ -190,8 +191,9 @@ def _plan(
 
 
 def _choices(
-    problem: Problem, uniform: bool, places: list[tuple[str, Backend]], name: str | None, batch_invariant: bool
-) -> list[Choice]:
+    problem: Problem, uniform: bool, stored: str | None, places: list[tuple[str, Backend]], name: str | None,
+    settings: Config,
+) -> list[Choice]:  # fmt: skip
     """Every kernel that takes the problem; where both orders of x1 and x2 are open, in both."""
     orders = [problem]
     if not set(problem.axes.selecting) & set(problem.axes.only2):
@@ -202,12 +204,27 @@ def _choices(
         if not named:
             known = ", ".join(sorted({repr(kernel.name) for kernel in here.kernels}))
             raise BackendError(f"backend {place!r} has no kernel {name!r}; it has {known}")
-        for kernel in named:
-            if kernel.batch_invariant or not batch_invariant:
+        for kernel in _precise(named, problem, settings.precision, name or place):
+            if kernel.batch_invariant or not settings.batch_invariant:
                 found += [
-                    _choice(kernel, place, order, uniform) for order in (orders if kernel.exchange else orders[:1])
+                    _choice(kernel, place, order, uniform, stored)
+                    for order in (orders if kernel.exchange else orders[:1])
                 ]
     return [choice for choice in found if choice.seconds < inf]
+
+
+def _precise(kernels: list[KernelSet], problem: Problem, precision: str, name: str) -> list[KernelSet]:
+    """Those that compute float32 in this precision; of other dtypes all."""
+    if problem.dtype != np.float32:
+        return kernels
+    found = [kernel for kernel in kernels if precision in kernel.precisions]
+    if not found:
+        known = ", ".join(sorted({repr(precision) for kernel in kernels for precision in kernel.precisions}))
+        raise BackendError(
+            f"precision {precision!r} needs tensor cores; {name!r} computes float32 here in {known}: "
+            "choose with nbbilinear.config(precision=...)"
+        )
+    return found
 
 
 def _places(name: str | None, library: str | None) -> list[tuple[str, Backend]]:
@@ -233,16 +250,20 @@ def _check_library(name: str, given: str) -> None:
         )
 
 
-def _choice(kernel: KernelSet, place: str, problem: Problem, uniform: bool) -> Choice:
+def _choice(kernel: KernelSet, place: str, problem: Problem, uniform: bool, stored: str | None) -> Choice:
     here = backends.backend(place)
-    if not uniform:  # blocks are converted from wherever they lie
+    native = dict(kernel.stored).get(stored) if stored else None
+    as_stored = uniform
+    if native is not None and native.cost(problem) < inf:
+        kernel, as_stored = native, True
+    if not as_stored:  # blocks are converted from wherever they lie
         kernel = widened(kernel, problem, here.convert)
         here = here._replace(prepare=_as_is, prepare_strided=_as_is)
     slices = problem.axes.count(problem.axes.split)
     seconds = 0.0 if problem.is_empty else slices * kernel.cost(problem)
     workspace = 0 if problem.is_empty or seconds == inf else kernel.workspace(problem)
     straight = not (problem.is_empty or problem.selected or problem.axes.repeated) and problem.out_axis
-    return Choice(kernel, here, problem, lay_out(problem), seconds, workspace, straight)
+    return Choice(kernel, here, problem, lay_out(problem), seconds, workspace, straight, as_stored)
 
 
 def _as_is(array: Array) -> Array:

@@ -12,7 +12,7 @@ from .errors import MisfitError
 class Signature(NamedTuple):
     """All that the choice of a plan depends on; hashable. ``wrt`` names the wanted gradients, forward has none.
 
-    ``dtype`` is computed in; ``uniform``: operands are stored in it too.
+    ``dtype`` is computed in; ``uniform``: operands are stored in it too. ``stored``: all are stored in this other one.
     """
 
     x1: Shape
@@ -24,6 +24,7 @@ class Signature(NamedTuple):
     wrt: tuple[str, ...] = ()
     lead: Shape | None = None  # given where stride-0 axes of the operands were collapsed
     uniform: bool = True
+    stored: str | None = None
 
 
 class Problem(NamedTuple):

@@ -10,12 +10,15 @@ import numpy as np
 from numba import cuda
 
 from nbbilinear.backends import conversion
-from nbbilinear.backends.contract import Backend, KernelSet, Speed
-from nbbilinear.backends.cuda import compiling, rows
-from nbbilinear.backends.cuda.tiles import Tile
+from nbbilinear.backends.contract import Backend
+from nbbilinear.backends.cuda import compiling
+from nbbilinear.backends.cuda.sets import kernel_sets
+from nbbilinear.backends.cuda.tiles import KINDS, Tile
 
 SMALL = (Tile(8, 8, 4, 4, 4), Tile(8, 16, 4, 4, 8))
-NAMES = ("forward", "inputs", "weights")
+WARPS = {  # side by side, of two tiles by two, and one above the other
+    "forward": (Tile(16, 16, 8, 2, 2),), "inputs": (Tile(32, 16, 8, 4, 4),), "weights": (Tile(32, 8, 8, 2, 2),)
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,17 @@ class Simulator:
     """What `launch.Cuda` is on a device."""
 
     processors: int = 40
+    capability: int = 90
+    kinds: tuple = (("float32", "f4"), ("float64", "f8"))
     slice_rows: int = 12
     xp = np
 
     @property
     def tiles(self):
-        return {(name, real): SMALL for name in NAMES for real in ("f4", "f8")}
+        return {(name, kind): WARPS[name] if sum(KINDS[kind].parts) else SMALL for name in WARPS for kind in KINDS}
+
+    def kind(self, dtype):
+        return dict(self.kinds).get(dtype.name)
 
     def aligned(self, size, array):
         return size * array.itemsize % 16 == 0
@@ -36,8 +44,16 @@ class Simulator:
     def launch(self, kernel, blocks, *arguments):
         make, kinds = compiling.FACTORIES[kernel.name]
         assert len(arguments) == len(kinds)
-        assert all(isinstance(a, int) == (kind == "i") for a, kind in zip(arguments, kinds, strict=True))
+        types = {"s": KINDS[kernel.kind].stored, "r": KINDS[kernel.kind].sums}
+        for argument, letter in zip(arguments, kinds, strict=True):
+            assert isinstance(argument, int) == (letter == "i")
+            assert letter in "ip" or code(argument.dtype) == types[letter]
         cuda.jit(make(kernel))[blocks, kernel.tile.threads](*map(flat, arguments))
+
+
+def code(dtype):
+    """As kinds name types."""
+    return "b2" if dtype.name == "bfloat16" else f"{dtype.kind}{dtype.itemsize}"
 
 
 def flat(argument):
@@ -56,8 +72,5 @@ def poisoned(shape, dtype):
 
 
 DEVICE = Simulator()
-FUSED = KernelSet(
-    "simulator/fused", "rows", partial(rows.forward, DEVICE), partial(rows.backward, DEVICE),
-    partial(rows.work, DEVICE), partial(rows.workspace, DEVICE), Speed({"": 1.0}, 1.0, 1.0), False, False,
-)  # fmt: skip
-BACKEND = Backend("simulator", (FUSED,), np.ascontiguousarray, np.asarray, poisoned, conversion.convert)
+KERNELS = kernel_sets("simulator", DEVICE, partial)
+BACKEND = Backend("simulator", KERNELS, np.ascontiguousarray, np.asarray, poisoned, conversion.convert)

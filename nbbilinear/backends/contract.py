@@ -58,7 +58,8 @@ class KernelSet(NamedTuple):
 
     ``work`` returns None where the kernel does not take the problem; ``workspace`` counts elements.
     ``exchange``: x1 and x2 are treated differently, so that it may pay to exchange them. ``batch_invariant``: the bits
-    of a row depend on no other row.
+    of a row depend on no other row. ``precisions``: those of :func:`nbbilinear.config` in which float32 is computed.
+    ``stored``: kernel sets that take operands stored in a half float dtype, by its name, as they are.
     """
 
     name: str
@@ -70,6 +71,8 @@ class KernelSet(NamedTuple):
     speed: Speed
     exchange: bool
     batch_invariant: bool
+    precisions: tuple[str, ...] = ("float32",)
+    stored: tuple[tuple[str, "KernelSet"], ...] = ()
 
     def cost(self, problem: Problem) -> float:
         """Estimated seconds; infinite where the kernel does not take the problem."""

@@ -1,17 +1,28 @@
 """The fused CUDA kernels in Numba's simulator. Run by `test_cuda.py`, in a process whose Numba simulates."""
 
+import dataclasses
+import functools
+
 import numpy as np
 import pytest
 
 import nbbilinear as nbl
-from nbbilinear import backends
+from nbbilinear import BilinearGrads, backends
+from nbbilinear.backends.cuda import choice, sets
 from nbbilinear.backends.cuda.segments import segments_of
 
 import cases
+import halves
 import oracle
+import simulator
 from recorded import COMPUTED, load, operands_of
 
 KERNEL = "simulator/fused"
+# dtype and precision of every way to multiply on tensor cores
+TENSOR = {
+    "tf32": ("float32", "tf32"), "tf32x3": ("float32", "tf32x3"), "float16": ("float16", "float32"),
+    "bfloat16": ("bfloat16", "float32"),
+}  # fmt: skip
 # rows, outs, in1, in2, weights: three tiles in every loop with a tail, or a size of one, or sizes that vectors divide
 SIZES = {
     "tails": (19, 9, 9, 19, 2),
@@ -20,6 +31,16 @@ SIZES = {
     "thin": (33, 1, 5, 3, 2),
     "one row": (1, 3, 9, 17, 1),
 }
+# the same for the tiles of tensor cores, face by face, since a warp has 32 threads
+TENSOR_SIZES = {
+    "y": (19, 2, 17, 35, 2), "inputs": (19, 17, 2, 33, 2), "weight": (19, 1, 33, 17, 2), "vectors": (18, 8, 8, 24, 2),
+    "ones": (1, 1, 1, 1, 1),
+}  # fmt: skip
+FACES = {"y": ("y",), "inputs": ("x1", "x2"), "weight": ("weight",)}
+TENSOR_CASES = [
+    *((way, sizes) for way in ("tf32x3", "bfloat16") for sizes in FACES),
+    *((way, sizes) for way in TENSOR for sizes in ("vectors", "ones")),
+]
 sizes = pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -49,13 +70,90 @@ def test_to_the_bit(sizes, dtype, indexed):
     ours, g = problem(sizes, dtype, indexed)
     exact = oracle.faces(**ours, grad_output=g)
     np.testing.assert_array_equal(nbl.bilinear(**ours, backend=KERNEL), exact["y"].value)
-    found = nbl.bilinear_backward(g, **ours, backend=KERNEL)
+    begun = BilinearGrads(*(np.full_like(ours[name], 3) for name in BilinearGrads._fields))
+    added = 3 * (indexed == (dtype == "float32"))
+    found = nbl.bilinear_backward(g, **ours, out=begun, accumulate=added > 0, backend=KERNEL)
     for name, gradient in found._asdict().items():
-        np.testing.assert_array_equal(gradient, exact[name].value)
-    again = nbl.BilinearGrads(*(a.copy() for a in found))
-    nbl.bilinear_backward(g, **ours, out=again, accumulate=True, backend=KERNEL)
-    for one, other in zip(again, found, strict=True):
-        np.testing.assert_array_equal(one, 2 * other)
+        np.testing.assert_array_equal(gradient, exact[name].value + added)
+
+
+@pytest.mark.parametrize(("way", "sizes"), TENSOR_CASES)
+def test_tensor_cores_to_the_bit(way, sizes):
+    """Small integers have few bits: exact in any precision until they are stored."""
+    dtype, precision = TENSOR[way]
+    indexed = way == "tf32" if sizes == "vectors" else way == "tf32x3"
+    ours, g = problem(TENSOR_SIZES[sizes], halves.dtype(dtype), indexed)
+    wanted = FACES.get(sizes, ("y", *BilinearGrads._fields))
+    exact = oracle.faces(**widely(ours), grad_output=halves.widely(g))
+    with nbl.config(precision=precision):
+        assert way in nbl.plan(**ours, backend=KERNEL).chosen.label
+        if "y" in wanted:
+            np.testing.assert_array_equal(nbl.bilinear(**ours, backend=KERNEL), exact["y"].value.astype(dtype))
+        wrt = [name for name in wanted if name != "y"]
+        begun = BilinearGrads(*(np.full_like(ours[name], 3) for name in BilinearGrads._fields))
+        options = {"wrt": wrt, "accumulate": sizes in FACES, "out": begun, "backend": KERNEL}
+        found = nbl.bilinear_backward(g, **ours, **options)
+    for name in wrt:
+        want = exact[name].value + 3 * options["accumulate"]
+        np.testing.assert_array_equal(getattr(found, name), want.astype(dtype))
+
+
+def widely(ours):
+    return {name: a if a is None or name == "index" else halves.widely(a) for name, a in ours.items()}
+
+
+@pytest.mark.parametrize("way", TENSOR)
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1, 1), (5, 3, 9, 7, 1)], ids=["single terms", "sums"])
+def test_what_tensor_cores_round(way, sizes):
+    """Two factors of 11 bits: 2^-10 of a term; split in three products: 3 times 2^-22; of half floats nothing."""
+    dtype, precision = TENSOR[way]
+    stored = halves.dtype(dtype)
+    for seed in range(20 if sizes[0] == 1 else 1):
+        ours, _ = problem(sizes, stored, indexed=False)
+        rng = np.random.default_rng(seed)
+        ours = {n: None if n == "index" else rng.normal(size=a.shape).astype(stored) for n, a in ours.items()}
+        g = rng.normal(size=(sizes[0], sizes[1])).astype(stored)
+        exact = oracle.faces(**widely(ours), grad_output=halves.widely(g))
+        with nbl.config(precision=precision):
+            y = nbl.bilinear(**ours, backend=KERNEL)
+            found = {"y": y, **nbl.bilinear_backward(g, **ours, backend=KERNEL)._asdict()}
+        for name, result in found.items():
+            bound = halves.bound(exact[name], stored) if stored.itemsize == 2 else exact[name].bound(np.float32)
+            bound += {"tf32": 2.1 * 2**-11, "tf32x3": 3 * 2**-22}.get(way, 0) * exact[name].magnitude
+            assert (abs(halves.widely(result) - exact[name].value) <= bound).all(), name
+
+
+def test_half_floats_whose_sums_are_kept_block_by_block(monkeypatch):
+    monkeypatch.setattr(choice, "SLICE_BYTES", 4 * 3 * 32)
+    ours, g = problem((70, 2, 3, 33, 1), halves.dtype("bfloat16"), indexed=False)
+    assert nbl.plan(**ours, backward=True, backend=KERNEL).workspace_bytes < 4 * 70 * 3
+    exact = oracle.faces(**widely(ours), grad_output=halves.widely(g))
+    found = nbl.bilinear_backward(g.astype("f4"), **ours, backend=KERNEL)
+    for name, gradient in found._asdict().items():
+        np.testing.assert_array_equal(gradient, exact[name].value.astype(gradient.dtype))
+
+
+def test_half_floats_with_a_bias_of_y_are_converted_block_by_block():
+    ours, _ = problem((5, 2, 3, 4, 1), halves.dtype("bfloat16"), indexed=False)
+    ours["bias"] = np.ones((5, 2), ours["x1"].dtype)
+    assert "converted to float32 block by block" in str(nbl.plan(**ours, backend=KERNEL))
+    exact = oracle.faces(**widely(ours))["y"].value
+    np.testing.assert_array_equal(nbl.bilinear(**ours, backend=KERNEL), exact.astype(ours["x1"].dtype))
+
+
+def test_a_precision_is_only_used_where_it_is_asked_for():
+    ours, _ = problem(SIZES["thin"], "float32", indexed=False)
+    assert nbl.plan(**ours, backend="simulator").chosen.label == KERNEL
+    with pytest.raises(nbl.BackendError, match=r"'float32'.*'simulator/fused.tf32' computes float32 here in 'tf32':"):
+        nbl.plan(**ours, backend="simulator/fused.tf32")
+    with nbl.config(precision="bfloat16"), pytest.raises(nbl.BackendError, match="precision 'bfloat16' needs tensor"):
+        nbl.plan(**ours, backend="simulator")
+
+
+def test_before_tensor_cores_there_is_float32_alone():
+    older = dataclasses.replace(simulator.DEVICE, capability=75)
+    (only,) = sets.kernel_sets("older", older, functools.partial)
+    assert (only.precisions, only.stored) == (("float32",), ())
 
 
 @pytest.mark.parametrize("name", ["x1", "x2", "weight", "bias"])

@@ -37,7 +37,7 @@ def test_what_was_written_is_read_and_what_was_changed_is_not(folder):
 
 
 def test_a_file_for_everything_that_a_binary_depends_on(folder, monkeypatch):
-    kernels = [KERNEL, KERNEL._replace(real="f8"), KERNEL._replace(vector=False), KERNEL._replace(segmented=True)]
+    kernels = [KERNEL, KERNEL._replace(kind="f8"), KERNEL._replace(vector=False), KERNEL._replace(segmented=True)]
     kernels += [KERNEL._replace(tile=Tile(32, 32, 8, 4, 4)), KERNEL._replace(name="inputs")]
     files = {cache.file_of(kernel, (9, 0)) for kernel in kernels} | {cache.file_of(KERNEL, (8, 0))}
     monkeypatch.setattr(cache, "_surroundings", lambda: ("another compiler",))
@@ -63,7 +63,7 @@ def launched(folder, monkeypatch, compile_):
     monkeypatch.setattr("nbbilinear.backends.cuda.launch._compile", compile_)
     launch._function.cache_clear()
     with device.in_place_of_cupy(found):
-        launch.Cuda(80).launch(KERNEL, 7, "x1", 5, 2**31 - 1)
+        launch.Cuda(80, 90).launch(KERNEL, 7, "x1", 5, 2**31 - 1)
     launch._function.cache_clear()
     return seen
 

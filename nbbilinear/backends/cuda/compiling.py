@@ -8,14 +8,17 @@ from numba import cuda, types
 
 from ...errors import BackendError
 from . import forward, inputs, sums, weights
-from .tiles import REALS, Kernel
+from .tiles import KINDS, STORED, Kernel
 
 FACTORIES: dict[str, tuple[Callable[[Kernel], Callable[..., None]], str]] = {
     "forward": (forward.make, forward.ARGUMENTS),
     "inputs": (inputs.make, inputs.ARGUMENTS),
+    "inputs.parts": (inputs.make, inputs.PARTS_ARGUMENTS),
     "weights": (weights.make, weights.ARGUMENTS),
+    "weights.parts": (weights.make, weights.PARTS_ARGUMENTS),
     "slices": (sums.make_slices, sums.SLICES_ARGUMENTS),
     "bias": (sums.make_bias, sums.BIAS_ARGUMENTS),
+    "bias.parts": (sums.make_bias, sums.BIAS_PARTS_ARGUMENTS),
 }
 
 
@@ -33,8 +36,10 @@ def compiled(kernel: Kernel, capability: tuple[int, int]) -> Binary:
     from cuda.core import Linker, LinkerOptions, ObjectCode  # noqa: PLC0415  only where something is compiled
 
     make, arguments = FACTORIES[kernel.name]
+    _, stored, _ = KINDS[kernel.kind]
     kinds: dict[str, Any] = {
-        "r": types.CPointer(REALS[kernel.real]), "p": types.CPointer(types.int32), "i": types.int32
+        "r": types.CPointer(kernel.real), "s": types.CPointer(STORED[stored]),
+        "p": types.CPointer(types.int32), "i": types.int32,
     }  # fmt: skip
     ptx, _ = cuda.compile(
         make(kernel), types.void(*(kinds[letter] for letter in arguments)), device=False, abi="numba", cc=capability,

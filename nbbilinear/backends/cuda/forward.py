@@ -5,21 +5,28 @@ A block owns some rows of one output: it goes through the tiles of j, and for ea
 
 from numba import cuda
 
-from .simt import fma, load
-from .tiles import PAD, REALS, row_of_order, stage_of_matrix, stage_of_rows, sums_of
+from .products import product_of
+from .simt import fma, load, store
+from .staging import row_of_order, segment_of, stage_of_matrix, stage_of_rows
 
-ARGUMENTS = "rrrrr" + "pp" + "iiiiiiii"
+ARGUMENTS = "sssss" + "pp" + "iiiiiiii"
 
 
 def make(kernel):
     """Return the kernel; a block of ``tile.threads`` threads for every tile of rows and every output."""
-    tile, real, segmented = kernel.tile, REALS[kernel.real], kernel.segmented
-    rows, columns, depth, high, wide = tile
-    across, threads, lanes = columns // wide, tile.threads, kernel.lanes
-    size_a, size_b, size_sum = depth * (rows + PAD), depth * columns, across * rows
+    real, lanes, threads, (rows, columns, depth, high, wide) = (
+        kernel.real,
+        kernel.lanes,
+        kernel.tile.threads,
+        kernel.tile,
+    )
+    pitch_a, pitch_b = kernel.pitches
+    across = columns // wide
+    size_a, size_b, size_sum = depth * pitch_a, depth * pitch_b, across * rows
     zero = real(0)
-    row_of, column_of, clear, multiply = sums_of(tile)
-    stage_rows, stage_matrix, row_at = stage_of_rows(kernel), stage_of_matrix(kernel), row_of_order(kernel)
+    place, row_of, column_of, clear, multiply, size_left, size_right = product_of(kernel)
+    stage_rows, stage_matrix = stage_of_rows(kernel), stage_of_matrix(kernel)
+    row_at, segment = row_of_order(kernel), segment_of(kernel)
 
     def forward(x1, weight, x2, bias, y, order, segments, count, in1, in2, outs, tiles, with_bias, y_b, y_k):
         a = cuda.shared.array(size_a, real, alignment=16)
@@ -27,23 +34,15 @@ def make(kernel):
         partial = cuda.shared.array(size_sum, real, alignment=16)
         sums = cuda.local.array((high, wide), real)
         total = cuda.local.array(high, real)
-        left = cuda.local.array(high, real)
-        right = cuda.local.array(wide, real)
+        left = cuda.local.array(size_left, real)
+        right = cuda.local.array(size_right, real)
         held = cuda.local.array(lanes, real)
         t = cuda.threadIdx.x
-        tx = t % across
-        ty = t // across
-        tile_number = cuda.blockIdx.x % tiles
+        ty, tx = place(t)
         k = cuda.blockIdx.x // tiles
-        which = 0
-        first = tile_number * rows
-        stop = count
-        if segmented:
-            which = load(segments, tile_number)
-            first = load(segments, tiles + tile_number)
-            stop = load(segments, 2 * tiles + tile_number)
-            if first >= stop:  # the table has room for more tiles than there may be
-                return
+        which, first, stop = segment(segments, cuda.blockIdx.x % tiles, tiles, count)
+        if first >= stop:
+            return
         matrix = (which * outs + k) * in1 * in2
         for m in range(high):
             total[m] = zero
@@ -71,6 +70,6 @@ def make(kernel):
             for x in range(across):
                 result += partial[x * rows + r]
             if first + r < stop:
-                y[row_at(order, first + r) * y_b + k * y_k] = result
+                store(y, row_at(order, first + r) * y_b + k * y_k, result)
 
     return forward

@@ -6,27 +6,33 @@ and for each i through the tiles of k. dx2 of a tile stays in registers; dx1 is 
 
 from numba import cuda
 
-from .simt import fma, load
-from .tiles import PAD, REALS, row_of_order, stage_of_matrix, stage_of_rows, sums_of
+from .products import product_of
+from .simt import fma, load, store
+from .staging import row_of_order, segment_of, stage_of_matrix, stage_of_rows
 
-ARGUMENTS = "rrrrrr" + "pp" + "iiiiiiiiii"
+ARGUMENTS = "ssssss" + "pp" + "iiiiiiiiiii"
+PARTS_ARGUMENTS = "ssssrs" + "pp" + "iiiiiiiiiii"  # dx1 is added to tile by tile: not in half floats
 
 
 def make(kernel):
     """Return the kernel; a block of ``tile.threads`` threads for every tile of rows."""
-    tile, real, segmented = kernel.tile, REALS[kernel.real], kernel.segmented
-    rows, columns, depth, high, wide = tile
-    across, threads, lanes = columns // wide, tile.threads, kernel.lanes
-    size_a, size_b, size_sum = depth * (rows + PAD), depth * columns, across * rows
+    real, lanes, threads, (rows, columns, depth, high, wide) = (
+        kernel.real,
+        kernel.lanes,
+        kernel.tile.threads,
+        kernel.tile,
+    )
+    pitch_a, pitch_b = kernel.pitches
+    across = columns // wide
+    size_a, size_b, size_sum = depth * pitch_a, depth * pitch_b, across * rows
     zero = real(0)
-    row_of, column_of, clear, multiply = sums_of(tile)
-    stage_rows, stage_matrix, row_at = (
-        stage_of_rows(kernel._replace(vector=False)), stage_of_matrix(kernel), row_of_order(kernel)
-    )  # fmt: skip
+    place, row_of, column_of, clear, multiply, size_left, size_right = product_of(kernel)
+    stage_rows, stage_matrix = stage_of_rows(kernel._replace(vector=False)), stage_of_matrix(kernel)
+    row_at, segment = row_of_order(kernel), segment_of(kernel)
 
     def inputs(
         g, weight, x1, x2, dx1, dx2, order, segments,
-        count, in1, in2, outs, tiles, with_dx1, with_dx2, accumulate, g_b, g_k,
+        count, in1, in2, outs, tiles, with_dx1, with_dx2, add_dx1, add_dx2, g_b, g_k,
     ):  # fmt: skip
         a = cuda.shared.array(size_a, real, alignment=16)
         b_ = cuda.shared.array(size_b, real, alignment=16)
@@ -34,21 +40,14 @@ def make(kernel):
         sums = cuda.local.array((high, wide), real)
         second = cuda.local.array((high, wide), real)
         factor = cuda.local.array((high, wide), real)
-        left = cuda.local.array(high, real)
-        right = cuda.local.array(wide, real)
+        left = cuda.local.array(size_left, real)
+        right = cuda.local.array(size_right, real)
         held = cuda.local.array(lanes, real)
         t = cuda.threadIdx.x
-        tx = t % across
-        ty = t // across
-        which = 0
-        first = cuda.blockIdx.x * rows
-        stop = count
-        if segmented:
-            which = load(segments, cuda.blockIdx.x)
-            first = load(segments, tiles + cuda.blockIdx.x)
-            stop = load(segments, 2 * tiles + cuda.blockIdx.x)
-            if first >= stop:  # the table has room for more tiles than there may be
-                return
+        ty, tx = place(t)
+        which, first, stop = segment(segments, cuda.blockIdx.x, tiles, count)
+        if first >= stop:
+            return
         step = in1 * in2
         matrices = which * outs * step
         for j0 in range(0, in2, columns):
@@ -87,7 +86,7 @@ def make(kernel):
                         total += partial[x * rows + r]
                     if with_dx1 and first + r < stop:
                         at = row_at(order, first + r) * in1 + i
-                        dx1[at] = total + dx1[at] if accumulate or j0 > 0 else total
+                        store(dx1, at, total + load(dx1, at) if add_dx1 or j0 > 0 else total)
             for m in range(high):
                 b = first + row_of(m, ty)
                 if with_dx2 and b < stop:
@@ -95,6 +94,6 @@ def make(kernel):
                     for n in range(wide):
                         j = j0 + column_of(n, tx)
                         if j < in2:
-                            dx2[row + j] = second[m, n] + dx2[row + j] if accumulate else second[m, n]
+                            store(dx2, row + j, second[m, n] + load(dx2, row + j) if add_dx2 else second[m, n])
 
     return inputs

@@ -21,10 +21,13 @@ Array = Any
 class Cuda:
     """A device as the kernels' drivers know it.
 
-    ``processors``, ``slice_rows`` and ``tiles`` decide how work is cut; the same numbers give the same bits.
+    ``capability``: as 90. ``processors``, ``slice_rows`` and ``tiles`` decide how work is cut; the same numbers give
+    the same bits. ``kinds``: how operands of a dtype are multiplied.
     """
 
     processors: int
+    capability: int
+    kinds: tuple[tuple[str, str], ...] = (("float32", "f4"), ("float64", "f8"))
     slice_rows: int = 256
 
     @property
@@ -36,6 +39,10 @@ class Cuda:
     def tiles(self) -> Mapping[tuple[str, str], Sequence[Tile]]:
         """The tiles of each kernel."""
         return TILES
+
+    def kind(self, dtype: np.dtype[Any]) -> str | None:
+        """How operands of this dtype are multiplied; None where they are not."""
+        return dict(self.kinds).get(dtype.name)
 
     def aligned(self, size: int, array: Array) -> bool:
         """Whether rows of so many elements begin at multiples of 16 bytes."""

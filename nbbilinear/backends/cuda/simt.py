@@ -4,13 +4,13 @@ from numba import config, cuda
 
 SIMULATED = config.ENABLE_CUDASIM  # type: ignore[attr-defined]  # set when Numba is imported
 if SIMULATED:
-    from .simulated import copy16, fma, load, prepare_simulator, read4, read16
+    from .simulated import copy16, fma, load, mma, prepare_simulator, read4, read16, store, tf32
 
     prepare_simulator()
 else:
-    from .words import copy16, fma, load, read4, read16
+    from .words import copy16, fma, load, mma, read4, read16, store, tf32
 
-__all__ = ["copy16", "device", "fma", "load", "read4", "read16"]
+__all__ = ["copy16", "device", "fma", "load", "mma", "read4", "read16", "store", "tf32"]
 
 
 def device(function):

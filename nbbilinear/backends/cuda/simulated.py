@@ -1,7 +1,8 @@
 """The words of `words.py` in Python, for Numba's simulator; and shared memory that is NaN until it is written."""
 
 import sys
-from threading import Lock
+from threading import Lock, current_thread
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -10,13 +11,20 @@ from numba.cuda.simulator import kernelapi
 from . import turns
 
 _BYTES = 16
+_ELEVEN_BITS = np.uint32(0xFFFFE000)
 _ONE_AT_A_TIME = Lock()
 
 
 def load(array, index):
-    """array[index], which must not be negative."""
+    """array[index], which must not be negative; of half floats as float32."""
     _not_negative(index)
-    return array[index]
+    return np.float32(array[index]) if array.itemsize == 2 else array[index]
+
+
+def store(array, index, value):
+    """array[index] = value, rounded."""
+    _not_negative(index)
+    array[index] = value
 
 
 def fma(a, b, c):
@@ -27,22 +35,53 @@ def fma(a, b, c):
 def copy16(target, place, source, index):
     """target[place : place + n] = source[index : index + n] for 16 bytes, which both must be aligned to."""
     count = _BYTES // source.itemsize
-    _aligned(place, count)
+    _aligned(place, _BYTES // target.itemsize)
     _aligned(index, count)
-    target[place : place + count] = source[index : index + count]
+    _copy(target, place, source, index, count)
 
 
 def read4(registers, place, source, index):
     """registers[place : place + 4] = source[index : index + 4]."""
     _aligned(index, _BYTES // source.itemsize)
-    registers[place : place + 4] = source[index : index + 4]
+    _copy(registers, place, source, index, 4)
 
 
 def read16(registers, place, source, index):
     """As many elements as 16 bytes hold."""
     count = _BYTES // source.itemsize
     _aligned(index, count)
-    registers[place : place + count] = source[index : index + count]
+    _copy(registers, place, source, index, count)
+
+
+def _copy(target, place, source, index, count):
+    for n in range(count):
+        target[place + n] = load(source, index + n)
+
+
+def tf32(x):
+    """The nearest number of 11 bits, of two as near the larger."""
+    return ((np.float32(x).view(np.uint32) + np.uint32(0x1000)) & _ELEVEN_BITS).view(np.float32)
+
+
+def mma(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
+    """A product of the matrices that the threads of a warp hold together, added to c. Of factors it reads 11 bits."""
+    thread: Any = current_thread()
+    thread.wait("meeting", (a0, a1, a2, a3, b0, b1))
+    if thread.given.made is None:
+        thread.given.made = _product(thread.given.brought)
+    group, place = divmod(thread.number % turns.WARP, 4)
+    ((d0, d1), (d2, d3)) = thread.given.made[group::8, 2 * place : 2 * place + 2]
+    return np.float32(c0 + d0), np.float32(c1 + d1), np.float32(c2 + d2), np.float32(c3 + d3)
+
+
+def _product(brought):
+    a, b = np.empty((16, 8), np.float32), np.empty((8, 8), np.float32)
+    for lane, held in enumerate(brought):
+        group, place = divmod(lane, 4)
+        a[group, place], a[group + 8, place], a[group, place + 4], a[group + 8, place + 4] = held[:4]
+        b[place, group], b[place + 4, group] = held[4:]
+    wide = ((x.view(np.uint32) & _ELEVEN_BITS).view(np.float32).astype(np.float64) for x in (a, b))
+    return np.matmul(*wide)
 
 
 def _aligned(index, count):

@@ -2,16 +2,17 @@
 
 from numba import cuda
 
-from .simt import load
-from .tiles import REALS, row_of_order
+from .simt import load, store
+from .staging import row_of_order
 
-SLICES_ARGUMENTS = "rr" + "iii"
-BIAS_ARGUMENTS = "rr" + "pp" + "iiiiii"
+SLICES_ARGUMENTS = "rs" + "iii"
+BIAS_ARGUMENTS = "ss" + "pp" + "iiiiii"
+BIAS_PARTS_ARGUMENTS = "sr" + "pp" + "iiiiii"
 
 
 def make_slices(kernel):
     """target[n] = sum_s parts[s, n], or that added to it; a thread for every n."""
-    threads, zero = kernel.tile.threads, REALS[kernel.real](0)
+    threads, zero = kernel.tile.threads, kernel.real(0)
 
     def slices(parts, target, count, length, accumulate):
         n = cuda.blockIdx.x * threads + cuda.threadIdx.x
@@ -19,7 +20,7 @@ def make_slices(kernel):
             total = zero
             for s in range(count):
                 total += load(parts, s * length + n)
-            target[n] = total + target[n] if accumulate else total
+            store(target, n, total + load(target, n) if accumulate else total)
 
     return slices
 
@@ -29,7 +30,7 @@ def make_bias(kernel):
 
     A thread sums every ``rows``-th row of a column; what they find is added up in the order of the threads.
     """
-    (rows, columns, _, _, _), real, segmented = kernel.tile, REALS[kernel.real], kernel.segmented
+    (rows, columns, _, _, _), real, segmented = kernel.tile, kernel.real, kernel.segmented
     zero, size, row_at = real(0), rows * columns, row_of_order(kernel)
 
     def bias(g, target, order, starts, count, outs, slices, accumulate, g_b, g_k):
@@ -55,6 +56,6 @@ def make_bias(kernel):
             for r in range(rows):
                 total += partial[r * columns + t]
             at = part * outs + k
-            target[at] = total + target[at] if accumulate else total
+            store(target, at, total + load(target, at) if accumulate else total)
 
     return bias

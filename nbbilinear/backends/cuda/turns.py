@@ -12,6 +12,13 @@ from numba.cuda.simulator.kernelapi import Dim3
 WARP = 32
 
 
+class Meeting:
+    """What the threads of a warp bring along, and room for what the first of them makes of it."""
+
+    def __init__(self, brought):
+        self.brought, self.made = brought, None
+
+
 class _Thread(Thread):
     """A thread of a block; the simulator looks up where it is, and calls its ``syncthreads``."""
 
@@ -84,9 +91,9 @@ def _ready(warps, threads):
     met = [warp for warp in warps if {thread.at for thread in warp} == {"meeting"}]
     if met:
         for warp in met:
-            given = [thread.given for thread in warp]
+            meeting = Meeting([thread.given for thread in warp])
             for thread in warp:
-                thread.given = given
+                thread.given = meeting
         return [thread for warp in met for thread in warp]
     living = [thread for thread in threads if thread.at != "end"]
     if any(thread.at != "barrier" for thread in living):

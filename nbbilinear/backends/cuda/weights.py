@@ -6,33 +6,38 @@ another kernel's: their order is fixed, so the bits are too.
 
 from numba import cuda
 
-from .simt import load
-from .tiles import PAD, REALS, stage_of_terms, sums_of
+from .products import product_of
+from .simt import load, store
+from .staging import stage_of_terms
 
-ARGUMENTS = "rrrr" + "pp" + "iiiiiiii"
+ARGUMENTS = "ssss" + "pp" + "iiiiiiii"
+PARTS_ARGUMENTS = "sssr" + "pp" + "iiiiiiii"
 
 
 def make(kernel):
     """Return the kernel; a block of ``tile.threads`` threads for every slice, output, and tile of i and j."""
-    tile, real, segmented = kernel.tile, REALS[kernel.real], kernel.segmented
-    rows, columns, depth, high, wide = tile
-    across, lanes = columns // wide, kernel.lanes
-    size_a, size_b = depth * (rows + PAD), depth * columns
+    real, lanes, segmented, (rows, columns, depth, high, wide) = (
+        kernel.real,
+        kernel.lanes,
+        kernel.segmented,
+        kernel.tile,
+    )
+    pitch_a, pitch_b = kernel.pitches
+    size_a, size_b = depth * pitch_a, depth * pitch_b
     zero = real(0)
-    row_of, column_of, clear, multiply = sums_of(tile)
-    stage_first = stage_of_terms(kernel, rows, rows + PAD, scaled=True)
-    stage_second = stage_of_terms(kernel, columns, columns, scaled=False)
+    place, row_of, column_of, clear, multiply, size_left, size_right = product_of(kernel, scaled=True)
+    stage_first = stage_of_terms(kernel, rows, pitch_a, scaled=True)
+    stage_second = stage_of_terms(kernel, columns, pitch_b, scaled=False)
 
     def weights(g, x1, x2, target, order, starts, count, in1, in2, outs, slices, accumulate, g_b, g_k):
         a = cuda.shared.array(size_a, real, alignment=16)
         b_ = cuda.shared.array(size_b, real, alignment=16)
         sums = cuda.local.array((high, wide), real)
-        left = cuda.local.array(high, real)
-        right = cuda.local.array(wide, real)
+        left = cuda.local.array(size_left, real)
+        right = cuda.local.array(size_right, real)
         held = cuda.local.array(lanes, real)
         t = cuda.threadIdx.x
-        tx = t % across
-        ty = t // across
+        ty, tx = place(t)
         tiles_j = (in2 + columns - 1) // columns
         tiles_i = (in1 + rows - 1) // rows
         j0 = (cuda.blockIdx.x % tiles_j) * columns
@@ -61,6 +66,6 @@ def make(kernel):
                 j = j0 + column_of(n, tx)
                 if i < in1 and j < in2:
                     at = matrix + i * in2 + j
-                    target[at] = sums[m, n] + target[at] if accumulate else sums[m, n]
+                    store(target, at, sums[m, n] + load(target, at) if accumulate else sums[m, n])
 
     return weights
