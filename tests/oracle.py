@@ -4,7 +4,7 @@ Slow on purpose. It imports nothing of the package, and nothing of the package i
 """
 
 from itertools import product
-from math import fsum
+from math import fsum, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -43,9 +43,7 @@ def faces(x1, x2, weight, bias=None, index=None, grad_output=None):
     bias_number = _bias_numbers(bias, index, which, y_shape, lead, out_features)
     a, c = _flat(x1, 1), _flat(x2, 1)
     w = _flat(weight[..., None, :, :] if not out_axis else weight, 3)
-    g = _flat(np.zeros(y_shape) if grad_output is None else grad_output, int(out_axis))
-    if not out_axis:
-        g = [[one] for one in g]
+    g = None if grad_output is None else _flat(grad_output if out_axis else grad_output[..., None], 1)
     sums = {"y": {}, "x1": {}, "x2": {}, "weight": {}, "bias": {}}
 
     def add(name, where, term):
@@ -54,10 +52,14 @@ def faces(x1, x2, weight, bias=None, index=None, grad_output=None):
     for b, k in product(rows, range(out_features)):
         if bias is not None:
             add("y", (b, k), bias.reshape(-1)[bias_number[b, k]].item())
+        for i, j in product(range(in1), range(in2)):
+            add("y", (b, k), a[row1[b]][i] * w[which[b]][k][i][j] * c[row2[b]][j])
+        if g is None:
+            continue
+        if bias is not None:
             add("bias", (bias_number[b, k],), g[b][k])
         for i, j in product(range(in1), range(in2)):
             w_kij, x1_i, x2_j, g_bk = w[which[b]][k][i][j], a[row1[b]][i], c[row2[b]][j], g[b][k]
-            add("y", (b, k), x1_i * w_kij * x2_j)
             add("x1", (row1[b], i), g_bk * w_kij * x2_j)
             add("x2", (row2[b], j), g_bk * w_kij * x1_i)
             add("weight", (which[b], k, i, j), g_bk * x1_i * x2_j)
@@ -67,7 +69,7 @@ def faces(x1, x2, weight, bias=None, index=None, grad_output=None):
     }  # fmt: skip
     if bias is not None:
         shapes["bias"] = (bias.shape, (bias.size,))
-    return {name: _summed(sums[name], *shape) for name, shape in shapes.items()}
+    return {name: _summed(sums[name], *shape) for name, shape in shapes.items() if name == "y" or g is not None}
 
 
 def _flat(array, features):
@@ -96,7 +98,8 @@ def _summed(terms, shape, flat):
     value, magnitude, count = (np.zeros(shape) for _ in range(3))
     views = [array.reshape(flat) for array in (value, magnitude, count)]
     for where, some in terms.items():
-        views[0][where] = fsum(some) if all(map(np.isfinite, some)) else np.sum(some)
-        views[1][where] = fsum(map(abs, some)) if all(map(np.isfinite, some)) else np.inf
+        finite = all(map(isfinite, some))
+        views[0][where] = fsum(some) if finite else np.sum(some)
+        views[1][where] = fsum(map(abs, some)) if finite else np.inf
         views[2][where] = len(some)
     return Exact(value, magnitude, count)
