@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,12 +84,15 @@ def test_demo_prints_plain_lines_where_there_is_no_terminal(shown):
     assert all(len(line) <= 80 or line.startswith("Wrote") for line in text.splitlines())
 
 
-def test_quiet_demo_prints_one_line_and_again_overwrites(tmp_path):
-    for seed in (1, 2):
-        done = nbbilinear(*SMALL, "--quiet", "--seed", seed, "--output", tmp_path)
-        assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
-        assert json.loads((tmp_path / "metrics.json").read_text())["settings"]["seed"] == seed
+def test_quiet_demo_prints_one_line_and_overwrites(shown, tmp_path):
+    """In a folder where a demonstration with another seed has left its files."""
+    shutil.copytree(shown[1], tmp_path, dirs_exist_ok=True)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    done = nbbilinear(*SMALL, "--quiet", "--seed", 2, "--output", tmp_path)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
+    assert json.loads((tmp_path / "metrics.json").read_text())["settings"]["seed"] == 2
     assert {file.name for file in tmp_path.iterdir()} == FILES
+    assert all(file.read_bytes() != before[file.name] for file in tmp_path.iterdir())
 
 
 def test_demo_prints_on_a_terminal_that_knows_only_ascii(tmp_path):

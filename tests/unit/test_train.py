@@ -254,7 +254,7 @@ def test_stopped_while_a_checkpoint_is_written_names_the_epoch_before(whole, pla
 
 def test_killed_and_resumed_as_a_process(place):
     """kill -9 between and in the middle of epochs; the same bits in the end."""
-    arguments = ("--dim", "16", "--epochs", "40", "--checkpoint", place / "c.npz")
+    arguments = ("--dim", "16", "--epochs", "20", "--checkpoint", place / "c.npz")
     for _ in range(2):
         with subprocess.Popen(command(place, *arguments), stdout=subprocess.PIPE, text=True) as process:
             assert any("epoch" in line and "loss" in line for line in process.stdout)
