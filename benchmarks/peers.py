@@ -14,8 +14,8 @@ from pathlib import Path
 from time import perf_counter
 
 import rivals
-from benchmarks.common import DTYPES, SIZES, Product, places
-from contest import agreement, chart, machine, report
+from benchmarks.common import DTYPES, places
+from contest import agreement, chart, machine, report, subjects
 from contest.clock import Clock
 from contest.prepare import WrongError
 from contest.schedule import Schedule
@@ -23,6 +23,7 @@ from contest.schedule import Schedule
 FORMS = {  # option -> structures, what it measures
     "pairs": (("pairs",), "every row with every row, against SuPar's einsum and two GEMMs"),
     "indexed": (("index", "one against all"), "a weight chosen by index, against gathered weights and loops"),
+    "forms": (("form",), "weights by fewer numbers, against compositions by hand and the weight in full"),
     "quadratic": (("quadratic",), "a row with itself, against (X @ A * X).sum(1)"),
 }
 FIRST = 1.5  # times as long as the others: what it finds to be slow they leave out
@@ -73,11 +74,11 @@ def products(options):
     """What was asked for."""
     structures = [one for form, (some, _) in FORMS.items() if getattr(options, form) for one in some] or ["rows"]
     return [
-        Product(structure, size, dtype)
+        product
         for structure in structures
         for dtype in options.dtype
-        for size in SIZES[structure]
-        if not options.sizes or size in options.sizes
+        for product in subjects.of(structure).products(structure, dtype)
+        if not options.sizes or product.size in options.sizes
     ]
 
 

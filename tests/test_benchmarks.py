@@ -11,6 +11,7 @@ from importlib import import_module
 from inspect import isabstract
 from itertools import count
 
+import benchmarks.forms
 import benchmarks.orders
 import numpy as np
 import peers
@@ -18,7 +19,7 @@ import pytest
 import rivals
 from benchmarks.common import SIZES, Product, draw, places, squeezed
 from benchmarks.definition import Definition
-from contest import agreement, report
+from contest import agreement, formed, report
 from contest.clock import Clock
 from contest.field import Contender, others, ours
 from contest.prepare import Preparation, WrongError
@@ -138,7 +139,11 @@ def operands_of(product):
     return operands, operands.pop("grad_output")
 
 
-@pytest.mark.parametrize("rival", rivals.RIVALS, ids=lambda rival: f"{rival.structure}-{rival.name}")
+@pytest.mark.parametrize(
+    "rival",
+    [one for one in rivals.RIVALS if one.structure != formed.STRUCTURE],
+    ids=lambda rival: f"{rival.structure}-{rival.name}",
+)
 def test_rival_is_right(rival):
     """On a size where no two axes are equal, and again where all are 1."""
     if not rival.is_present:
@@ -151,6 +156,24 @@ def test_rival_is_right(rival):
         results = {"y": y} | dict(zip(names, gradients, strict=True))
         shares = Definition(product.structure, draw(product)).shares(results)
         assert max(shares.values()) <= 1, shares
+
+
+@pytest.mark.parametrize("case", benchmarks.forms.CASES)
+def test_everybody_is_right_about_a_form(case):
+    """In a small case, where every gradient of every parameter is computed by the definition."""
+    product = formed.FormProduct(formed.STRUCTURE, case, "float64")
+    few = formed.part(formed.STRUCTURE, formed.draw(product))
+    definition = formed.Definition(formed.STRUCTURE, few)
+    for contender in [*formed.ours(product), *formed.others(product)]:
+        y, both = (call() for call in contender.prepare(formed.STRUCTURE, few))
+        assert definition.shares(formed.named("", y))["y"] <= 1, contender.name
+        shares = definition.shares(formed.named("", both, few["weight"].parameters))
+        assert max(shares.values()) <= 1, (contender.name, shares)
+        assert len(shares) == (3 if contender.name == formed.FULL else 3 + len(few["weight"].parameters))
+        for place in range(len(shares)):
+            wrong = [1.001 * one if n == place else one for n, one in enumerate(both)]
+            caught = definition.shares(formed.named("", tuple(wrong), few["weight"].parameters))
+            assert max(caught.values()) > 1, (contender.name, place)
 
 
 def preparation():

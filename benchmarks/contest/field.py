@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import rivals
-from benchmarks.common import STRUCTURES, places, squeezed
+from benchmarks.common import SIZES, STRUCTURES, Product, places, squeezed
 
 import nbbilinear as nbl
 from nbbilinear.errors import BackendError
@@ -27,6 +27,21 @@ class Contender(NamedTuple):
     backward: float = 10
     same: bool = False
     compiles: bool = False
+
+
+def products(structure, dtype):
+    """Every size."""
+    return [Product(structure, size, dtype) for size in SIZES[structure]]
+
+
+def warmed(product):
+    """What a contender has to be warmed up for."""
+    return product.dtype
+
+
+def expected(product):
+    """Seconds of a forward and a backward of ours."""
+    return sum(product.plan(backward=backward).chosen.seconds for backward in (False, True))
 
 
 def ours(product, names=()):
@@ -58,7 +73,7 @@ def part(structure, operands):
     return {name: np.ascontiguousarray(array[few[name]]) for name, array in operands.items()}
 
 
-def named(structure, results):
+def named(structure, results, parameters=()):
     """Y, or y and the gradients, by name: the order is that of the operands."""
     names = [name for name in STRUCTURES[structure] if name not in ("index", "y")]
     return dict(zip(("y", *names), results if isinstance(results, tuple) else (results,), strict=False))

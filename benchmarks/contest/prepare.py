@@ -2,13 +2,10 @@
 
 from functools import partial
 
-from benchmarks.common import draw
-from benchmarks.definition import Definition
-
-from . import memory
+from . import memory, subjects
 from .cell import Cell, Entrant
 from .clock import Sample
-from .field import DIRECTIONS, OURS, named, nbytes, part
+from .field import DIRECTIONS, OURS, nbytes
 
 LASTING = 0.1  # seconds: a first call that lasts is a sample too
 SLOW, SLOWER = (
@@ -27,7 +24,7 @@ class Preparation:
     def __init__(self, clock, options, known):
         """``known``: results of other processes."""
         self.clock, self.options, self.warm = clock, options, set()
-        self.known = {}
+        self.known, self.operands = {}, {}
         for result in known:
             for name, one in result["field"].items():
                 if "rounds" in one:
@@ -35,8 +32,8 @@ class Preparation:
 
     def cells(self, product, contenders, visits):
         """Forward, and forward with backward."""
-        operands = draw(product)
-        definition = Definition(product.structure, operands)
+        operands = self.operands = subjects.operands(product)
+        definition = subjects.definition(product.structure, operands)
         directions = DIRECTIONS[:1] if self.options.forward_only else DIRECTIONS
         found = [Cell(product, direction, self.clock, visits) for direction in directions]
         for contender in contenders:
@@ -74,11 +71,23 @@ class Preparation:
         return min((seconds * size / other for other, seconds in found.items()), default=None)
 
     def _warm_up(self, contender, product, operands):
-        """Compile, and start threads."""
-        if (contender.name, product.dtype) not in self.warm:
-            for call in contender.prepare(product.structure, part(product.structure, operands)):
-                call()
-            self.warm.add((contender.name, product.dtype))
+        """Compile, and start threads; what few rows give is checked as well."""
+        subject = subjects.of(product.structure)
+        key = contender.name, subject.warmed(product)
+        if key not in self.warm:
+            few = subject.part(product.structure, operands)
+            definition = subjects.definition(product.structure, few)
+            for call in contender.prepare(product.structure, few):
+                self._check(contender, product, few, definition, call())
+            self.warm.add(key)
+
+    def _check(self, contender, product, operands, definition, results):
+        """WrongError where results are not those of the definition."""
+        parameters = getattr(operands.get("weight"), "parameters", ())
+        shares = definition.shares(subjects.of(product.structure).named(product.structure, results, parameters))
+        if max(shares.values()) > 1:
+            errors = ", ".join(f"{name} {share:.3g}" for name, share in shares.items())
+            raise WrongError(f"{contender.name} is wrong on {product}: errors over their bounds are {errors}")
 
     def _enter(self, cell, contender, call, definition):
         """The first call; it counts if it lasts."""
@@ -100,10 +109,7 @@ class Preparation:
     def _call(self, cell, contender, call, definition):
         """Seconds, and bytes beside operands and results, of a call whose results are checked."""
         (seconds, results), extra = memory.extra(partial(self.clock.once, call), lambda found: nbytes(found[1]))
-        shares = definition.shares(named(cell.product.structure, results))
-        if max(shares.values()) > 1:
-            errors = ", ".join(f"{name} {share:.3g}" for name, share in shares.items())
-            raise WrongError(f"{contender.name} is wrong on {cell.product}: errors over their bounds are {errors}")
+        self._check(contender, cell.product, self.operands, definition, results)
         return seconds, extra
 
     def _learn(self, place, name, seconds):

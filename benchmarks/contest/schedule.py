@@ -3,11 +3,10 @@
 import sys
 from time import perf_counter
 
-from benchmarks.common import Product
-
 from nbbilinear import config
 
-from .field import DIRECTIONS, others, ours
+from . import subjects
+from .field import DIRECTIONS
 from .prepare import Preparation
 
 LONG = 1e9  # terms: such products are measured one after another, and the short ones again and again between them
@@ -37,7 +36,7 @@ class Schedule:
             found = []
             for position, product in enumerate(self.long):
                 self._visit(short, ROUNDS, perf_counter() + BETWEEN * (self.end - perf_counter()))
-                if perf_counter() + FEWEST * _expected(product) < self.end:
+                if perf_counter() + FEWEST * subjects.of(product.structure).expected(product) < self.end:
                     found += self._long(product, self._seconds(position, short))
                 else:
                     self._say(f"no time for {product.size}, {product.dtype}; see --minutes\n")
@@ -49,7 +48,8 @@ class Schedule:
 
     def _cells(self, product, visits):
         self._say(f"{product.size}, {product.dtype}")
-        field = [*ours(product, self.options.ours), *others(product, self.options.rivals)]
+        subject = subjects.of(product.structure)
+        field = [*subject.ours(product, self.options.ours), *subject.others(product, self.options.rivals)]
         return self.preparation.cells(product, field, visits)
 
     def _long(self, product, seconds):
@@ -63,7 +63,7 @@ class Schedule:
 
     def _seconds(self, position, short):
         """The share of the next long product in the time that is left."""
-        weights = [_expected(product) * LONG_WEIGHT for product in self.long[position:]]
+        weights = [subjects.of(product.structure).expected(product) * LONG_WEIGHT for product in self.long[position:]]
         waiting = SHORT_WEIGHT * sum(not cell.is_settled for cell in short)
         return (self.end - perf_counter()) * weights[0] / (sum(weights) + waiting)
 
@@ -79,7 +79,7 @@ class Schedule:
             cell.visits -= 1
 
     def _place(self, result):
-        product = Product(*(result[name] for name in Product._fields))
+        product = tuple(result[name] for name in ("structure", "size", "dtype"))
         return DIRECTIONS.index(result["direction"]), self.products.index(product)
 
     def _say(self, text):
@@ -88,8 +88,3 @@ class Schedule:
         threads = f"{self.clock.threads} thread{'s' * (self.clock.threads > 1)}"
         sys.stderr.write(f"\r\033[K{threads}, {left // 60:.0f}:{left % 60:02.0f} left: {text}")
         sys.stderr.flush()
-
-
-def _expected(product):
-    """Seconds of a forward and a backward of ours."""
-    return sum(product.plan(backward=backward).chosen.seconds for backward in (False, True))

@@ -18,6 +18,8 @@ LIBRARIES = {  # file of this folder -> the package it needs
     "opt_einsum": "opt_einsum",
     "prange": "numba",
     "by_hand": "numpy",
+    "form_numpy": "numpy",
+    "form_torch": "torch",
 }
 BY_HAND = "by hand"
 
@@ -85,6 +87,8 @@ RIVALS = (  # only ever appended
     Rival("quadratic", "einsum", "einsum", "quadratic", "np.einsum(optimize=True)"),
     Rival("quadratic", "opt_einsum", "opt_einsum", "quadratic", "contract_expression on NumPy arrays"),
     Rival("quadratic", "for each k", "by_hand", "quadratic", "NumPy: (X @ A * X).sum(1) for each A"),
+    Rival("form", "NumPy", "form_numpy", "", "compositions by hand, parameters in the layout they like"),
+    Rival("form", "torch", "form_torch", "", "the same, with autograd"),
 )
 
 
