@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import forms, kg, losses, optim, pooling
+from . import forms, heads, kg, losses, optim, pooling
 from .batches import Batches
 from .compress import compress
 from .config import config
@@ -26,7 +26,7 @@ __version__ = _version("nbbilinear")
 __all__ = [
     "BackendError", "Batches", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError",
     "DTypeError", "DataError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter",
-    "QuadraticGrads", "ReLU", "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear",
-    "bilinear_backward", "bilinear_pairs", "bilinear_pairs_backward", "compress", "config", "forms", "kg", "losses",
-    "optim", "plan", "pooling", "quadratic", "quadratic_backward",
+    "QuadraticGrads", "ReLU", "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear", "bilinear_backward",
+    "bilinear_pairs", "bilinear_pairs_backward", "compress", "config", "forms", "heads", "kg", "losses", "optim",
+    "plan", "pooling", "quadratic", "quadratic_backward",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from ..errors import LayerError
 from .arguments import Array, check_device, parameter_dtype
-from .parameter import Parameter
+from .parameter import Buffer, Parameter
 from .state import LoadReport, load_state
 
 
@@ -50,7 +50,7 @@ class Module:
         """Yield every parameter with its dotted name; a shared one once, under its first name."""
         seen: set[int] = set()
         for name, parameter in _named(self):
-            if id(parameter) not in seen:
+            if id(parameter) not in seen and not isinstance(parameter, Buffer):
                 seen.add(id(parameter))
                 yield name, parameter
 
@@ -81,7 +81,7 @@ class Module:
         self._kept = None
 
     def to(self, device: str | None = None, dtype: Any = None) -> Self:
-        """Convert or move parameters and gradients, here and below; inputs kept for ``backward`` are released.
+        """Convert or move parameters, gradients and buffers, here and below; what ``backward`` needs is released.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class Module:
         if device is dtype is None:
             return self
         wanted = None if dtype is None else parameter_dtype(dtype)
-        converted = [(p, p.converted(wanted, device)) for p in self.parameters()]
+        converted = [(p, p.converted(wanted, device)) for p in {id(p): p for _, p in _named(self)}.values()]
         for parameter, (data, grad) in converted:
             parameter.data, parameter.grad = data, grad
         for module in self.modules():
@@ -126,7 +126,7 @@ class Module:
         return self
 
     def state_dict(self) -> dict[str, Array]:
-        """Return a copy of every parameter's data under its dotted name; a shared parameter under each of its names."""
+        """Return a copy of the data of every parameter and buffer under its dotted name; a shared one under each."""
         return {name: parameter.data.copy() for name, parameter in _named(self)}
 
     def load_state_dict(self, state: Mapping[str, Array], *, strict: bool = True) -> LoadReport:

@@ -83,4 +83,17 @@ class Parameter:
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        return f"Parameter(name={self.name!r}, shape={self.shape}, dtype={self.dtype})"
+        return f"{type(self).__name__}(name={self.name!r}, shape={self.shape}, dtype={self.dtype})"
+
+
+class Buffer(Parameter):
+    """An array that belongs to a module's state and is moved with it, but is no parameter: it takes no gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Buffer(np.zeros(2), name="running_mean")
+    Buffer(name='running_mean', shape=(2,), dtype=float64)
+    """
+
+    __slots__ = ()

@@ -1,0 +1,116 @@
+"""Reconciliation: what every query takes from the transformed rows, through a matrix to the outputs."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .transforms import Transform
+from .weights import Weight
+from .weights.operators import Dense, Operator
+
+Array = Any
+
+
+class ReconciliationGrads(NamedTuple):
+    """Gradients of the rows and the weights of their mixture, and of the vectors that the matrix is made of."""
+
+    rows: Array
+    mixture: Array
+    w: Array
+
+
+def reconcile(
+    rows: Array, mixture: Array, w: Array, outputs: int, transform: Transform, weight: Weight
+) -> tuple[Array, Callable[[Array], ReconciliationGrads]]:
+    """Outputs of mixed rows, ``Y[c, j] = Psi[c] sum_i mixture[c, j, i] kappa(rows[c, i])``, and their gradient.
+
+    Parameters
+    ----------
+    rows : (1 or channels, n, m) array
+    mixture : (channels, b, n) array
+        As :func:`nbbilinear.heads.normalize` gives it.
+    w : (channels, length) array
+        The vectors that Psi (outputs, width) is made of.
+    outputs : int
+    transform : Transform
+        kappa.
+    weight : Weight
+
+    Returns
+    -------
+    y : (channels, b, outputs) array
+    pullback : callable
+        ``pullback(grad_y)`` gives ReconciliationGrads.
+
+    Notes
+    -----
+    Transformation, factors of Psi and mixture are linear in this order, so the rows may be mixed before, between or
+    after the factors: where ``2 b n width`` and the products with n or b rows cost least in sum. Transformed rows are
+    never made, except by the identity.
+    Source: ``rpn_head`` of tinyBIG 0.2.1, which mixes transformed rows before Psi.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbbilinear.heads import Full, Identity, reconcile
+    >>> x = np.array([[[1.0, 2.0], [3.0, 4.0]]])
+    >>> y, pullback = reconcile(x, np.eye(2)[None, ::-1], np.array([[10.0, 1.0]]), 1, Identity(), Full())
+    >>> y
+    array([[[34.],
+            [12.]]])
+    >>> pullback(np.ones((1, 2, 1))).w
+    array([[4., 6.]])
+    """
+    columns = transform.width(rows.shape[2])
+    factors = weight.factors(w, outputs, columns)
+    first = factors.left if factors.right is None else factors.right
+    if not transform.as_is and not isinstance(first, Dense):
+        factors = weight.expanded(w, outputs, columns)
+    left, right, pull_weight = factors
+    operators = [left] if right is None else [right, left]
+    place = _cheapest(operators, columns, mixture.shape[1:], earliest=0 if transform.as_is else 1)
+
+    h, pulls = rows, []
+    for n, operator in enumerate(operators):
+        if n == place:
+            h, mixed = mixture @ h, h
+        h, pull = transform.through(h, operator) if n == 0 else _product(operator, h)
+        pulls.append(pull)
+    if place == len(operators):
+        h, mixed = mixture @ h, h
+
+    def pullback(grad: Array) -> ReconciliationGrads:
+        found: list[Array] = []
+        for n in range(len(operators), -1, -1):
+            if n < len(operators):
+                grad, matrix = pulls[n](grad)
+                found.append(matrix)
+            if n == place:
+                dmixture = grad @ mixed.swapaxes(1, 2)
+                grad = mixture.swapaxes(1, 2) @ grad
+        dw = pull_weight(found[0], found[1] if right is not None else None)
+        return ReconciliationGrads(grad.sum(axis=0, keepdims=True) if len(rows) == 1 else grad, dmixture, dw)
+
+    return h, pullback
+
+
+def _product(operator: Operator, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    return operator.apply(x), lambda grad: (operator.transposed(grad), operator.pull(grad, x))
+
+
+def _cheapest(operators: list[Operator], columns: int, shape: tuple[int, int], earliest: int) -> int:
+    """Before which operator (or after all) mixing costs least: n rows go before it, b after.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> _cheapest([Dense(np.ones((1, 3, 784))), Dense(np.ones((1, 10, 3)))], 784, (64, 64), earliest=0)
+    1
+    """
+    b, n = shape
+    widths = [columns, *(operator.rows for operator in operators)]
+
+    def cost(place: int) -> int:
+        before, after = operators[:place], operators[place:]
+        return b * n * widths[place] + n * sum(o.cost for o in before) + b * sum(o.cost for o in after)
+
+    return min(range(earliest, len(widths)), key=cost)
