@@ -14,6 +14,7 @@ from .errors import BackendError, DTypeError, report
 from .kinds import as_arrays
 
 Array = Any
+NATIVE = tuple(np.dtype(kind).str for kind in (np.float32, np.float64))
 
 
 def module_of(array: Array) -> Any:
@@ -52,6 +53,8 @@ def of_one_library(verb: str, given: Mapping[str, Any]) -> dict[str, Array]:
     >>> of_one_library("mse", {"targets": [1, 2]})
     {'targets': array([1, 2])}
     """
+    if all(type(value) is np.ndarray for value in given.values()):  # nearly always: 3 µs less
+        return dict(given)
     on_device = [name for name, value in given.items() if is_cupy(value)]
     if len(on_device) == len(given):
         return dict(given)
@@ -78,6 +81,8 @@ def floats(verb: str, given: Mapping[str, Any]) -> dict[str, Array]:
     >>> floats("ReLU", {"x": [1.0, -2.0]})
     {'x': array([ 1., -2.])}
     """
+    if all(type(value) is np.ndarray and value.dtype.str in NATIVE for value in given.values()):
+        return dict(given)
     arrays = of_one_library(verb, given)
     native = {name: a.dtype.newbyteorder("=") for name, a in arrays.items()}
     wrong = [name for name, dtype in native.items() if dtype not in (np.float32, np.float64)]

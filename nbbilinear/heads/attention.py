@@ -121,9 +121,12 @@ class Attention:
         if self.zeros == "keep" or not scores.size:
             return mask
         # A row of zeros has no score but 0, so one column of scores tells whether it is worth to look for any.
-        for axis, given in ((1, queries), (2, rows)):
-            if not scores[0].take(0, axis=2 - axis).all():
-                there = (given != 0).any(axis=1)
-                there = there[:, None] if axis == 1 else there
-                mask = there if mask is None else mask & there
+        if not scores[0, :, 0].all():
+            mask = _both(mask, (queries != 0).any(axis=1)[:, None])
+        if not scores[0, 0].all():
+            mask = _both(mask, (rows != 0).any(axis=1))
         return mask
+
+
+def _both(mask: Array | None, other: Array) -> Array:
+    return other if mask is None else mask & other

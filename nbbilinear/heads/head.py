@@ -157,6 +157,7 @@ class InterdependenceHead(Layer):
         dtype = parameter_dtype(np.float32 if dtype is None else dtype)
         for one, value in self._drawn(self.rng).items():
             setattr(self, one, Parameter(value.astype(dtype, copy=False), one))
+        self._inside = [one for one, p in vars(self).items() if isinstance(p, Parameter)]
         self.outputs = output_layers(owner, outputs, self.n, dtype, self.rng)
         self.to(device)
 
@@ -192,7 +193,7 @@ class InterdependenceHead(Layer):
         In training mode batch norm and dropout change their state, as in a call.
         """
         queries, rows, shown, kept = operands_of(self, x, context, mask)
-        inside = {name: p.data for name, p in vars(self).items() if isinstance(p, Parameter)}
+        inside = {name: vars(self)[name].data for name in self._inside}
         y, pull_attention = self.attention.attend(queries, rows, shown, inside)
         pulls = []
         for name, layer in self.outputs.items():

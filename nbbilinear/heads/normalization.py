@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def _softmax(scores: Array, scale: float, mask: Array | None, axis: int) -> tupl
     if mask is not None:
         scores = np.where(mask, scores, scores.dtype.type(-np.inf))
     loops = _loops(scores) if axis == 2 else None
-    weights = np.empty_like(scores) if loops else _exponentials(scores, scale, axis)
+    weights = np.empty_like(scores) if loops else _exponentials(scores, scale, axis, masked=mask is not None)
     if loops:
         loops.forward(scores, scale, _lowest(scores.dtype), weights)
 
@@ -111,19 +112,20 @@ def _softmax(scores: Array, scale: float, mask: Array | None, axis: int) -> tupl
     return weights, pullback
 
 
-def _exponentials(scores: Array, scale: float, axis: int) -> Array:
+def _exponentials(scores: Array, scale: float, axis: int, *, masked: bool) -> Array:
     weights = scores * scores.dtype.type(scale)
     if not weights.size:
         return weights
     top = weights.max(axis=axis, keepdims=True)
-    weights -= np.where(top == -np.inf, 0, top)  # where nothing counts, all are 0 and not nan
+    weights -= np.where(top == -np.inf, 0, top) if masked else top  # where nothing counts, all are 0 and not nan
     np.putmask(weights, weights < _lowest(weights.dtype), -np.inf)
     np.exp(weights, out=weights)
     total = weights.sum(axis=axis, keepdims=True)
-    weights /= np.where(total == 0, 1, total)
+    weights /= np.where(total == 0, 1, total) if masked else total
     return weights
 
 
+@lru_cache(maxsize=8)
 def _lowest(dtype: np.dtype[Any]) -> float:
     """The exponent below which an exponential counts as 0."""
     return 0.5 * math.log(np.finfo(dtype).tiny)

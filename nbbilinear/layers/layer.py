@@ -139,6 +139,9 @@ def _takes(there: Array, grad: Array) -> bool:
 
 def gradient_of(owner: str, grad_output: Array, shape: tuple[int, ...], example: Array) -> Array:
     """Return a gradient in the dtype of ``example``; refuse another shape, another library, or what is not real."""
+    alike = type(grad_output) is type(example) is np.ndarray and grad_output.dtype == example.dtype
+    if alike and grad_output.shape == shape:  # nearly always: 3 µs less
+        return grad_output
     cast = cast_operand(owner, "grad_output", grad_output, example.dtype)
     given = of_one_library(f"{owner}.backward", {"grad_output": cast, "result": example})
     g = given["grad_output"]

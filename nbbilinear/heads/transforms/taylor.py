@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, ClassVar
+from itertools import pairwise, product
+from typing import ClassVar
 
 import numpy as np
 
 from ...errors import ConfigError
 from ...functional import BilinearGrads, bilinear, bilinear_backward
-from ..weights.operators import Dense, Operator
+from ..weights.operators import Operator, RowGrads
 from .transform import Array, Transform
+
+# A weight of more than one row is a view in strides here, and bilinear products copy those.
+BLOCK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -64,34 +67,42 @@ class Taylor(Transform):
         return np.concatenate(powers, axis=-1)
 
     def through(self, x: Array, operator: Operator) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
-        """One matrix product, and a bilinear one for each further power."""
-        matrix = operator.matrix  # type: ignore[union-attr]  # a Dense, as the base says
-        features, powers = x.shape[2], self._powers(x)
-        linear, channels = Dense(matrix[:, :, :features]), range(len(matrix))
-        y = linear.apply(x)
-        for power, place in zip(powers, self._places(features), strict=True):
-            for c in channels:
-                y[c] += bilinear(power[c % len(x)], x[c % len(x)], _weight(matrix[c], place, features))
+        """One matrix product, and a bilinear one for each further power; some rows of the matrix at a time."""
+        _, n, features = x.shape
+        powers, places = self._powers(x), self._places(features)
+        blocks = _blocks(operator, self.width(features) * x.dtype.itemsize)
+        channels = operator.channels  # type: ignore[union-attr]  # one of BY_ROWS, as the base says
+        y = np.empty_like(x, shape=(channels, n, operator.rows))
+        for c, rows in product(range(channels), blocks):
+            matrix, here = operator.block(c, rows), x[c % len(x)]  # type: ignore[union-attr]
+            y[c][:, rows] = here @ matrix[:, :features].T
+            for power, place in zip(powers, places, strict=True):
+                y[c][:, rows] += bilinear(power[c % len(x)], here, _weight(matrix, place, features))
 
         def pullback(grad: Array) -> tuple[Array, Array]:
-            dmatrix, dx = np.empty_like(matrix, order="C"), linear.transposed(grad)
-            dmatrix[:, :, :features] = linear.pull(grad, x)
-            above: list[Any] = [0] * len(powers)  # gradients of the powers; x is the first
-            for n, place in enumerate(self._places(features)):
-                found = [
-                    bilinear_backward(
-                        grad[c], powers[n][c % len(x)], x[c % len(x)], _weight(matrix[c], place, features),
-                        out=BilinearGrads(weight=_weight(dmatrix[c], place, features)),
-                    )
-                    for c in channels
-                ]  # fmt: skip
-                above[n] = _stacked([one.x1 for one in found])
-                dx += _stacked([one.x2 for one in found])
-            for n in range(len(powers) - 1, 0, -1):
-                outer = above[n].reshape(*above[n].shape[:2], -1, features)
-                above[n - 1] += (outer * x[:, :, None]).sum(axis=3)
-                dx += (outer * powers[n - 1][..., None]).sum(axis=2)
-            return dx + above[0] if powers else dx, dmatrix
+            dx = np.zeros_like(x, shape=(channels, n, features))
+            above = [np.zeros_like(power, shape=(channels, *power.shape[1:])) for power in powers]
+
+            def of_rows() -> RowGrads:
+                for c, rows in product(range(channels), blocks):
+                    matrix, here, g = operator.block(c, rows), x[c % len(x)], grad[c][:, rows]  # type: ignore[union-attr]
+                    dmatrix = np.empty_like(matrix, order="C")
+                    dmatrix[:, :features] = g.T @ here
+                    dx[c] += g @ matrix[:, :features]
+                    for place, power, total in zip(places, powers, above, strict=True):
+                        out = BilinearGrads(weight=_weight(dmatrix, place, features))
+                        weight = _weight(matrix, place, features)
+                        found = bilinear_backward(g, power[c % len(x)], here, weight, out=out)
+                        total[c] += found.x1
+                        dx[c] += found.x2
+                    yield c, rows, dmatrix
+
+            gradient = operator.collect(of_rows())  # type: ignore[union-attr]
+            for place in range(len(powers) - 1, 0, -1):
+                outer = above[place].reshape(channels, n, -1, features)
+                above[place - 1] += (outer * x[:, :, None]).sum(axis=3)
+                dx += (outer * powers[place - 1][..., None]).sum(axis=2)
+            return dx + above[0] if powers else dx, gradient
 
         return y, pullback
 
@@ -113,8 +124,10 @@ def _weight(matrix: Array, place: slice, features: int) -> Array:
     return matrix[:, place].reshape(len(matrix), -1, features)
 
 
-def _stacked(arrays: list[Any]) -> Array:
-    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+def _blocks(operator: Operator, row_bytes: int) -> list[slice]:
+    """Rows of a matrix in blocks of some MB: as many as are worth a copy of their columns, at least one."""
+    size = max(1, BLOCK_BYTES // row_bytes)
+    return [slice(start, min(start + size, operator.rows)) for start in range(0, operator.rows, size)]
 
 
 def _times(power: Array, x: Array) -> Array:

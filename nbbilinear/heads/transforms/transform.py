@@ -37,5 +37,5 @@ class Transform(Part):
         ----------
         x : (1 or channels, n, features) array
         operator : Operator
-            Of ``width`` columns; a Dense unless :attr:`as_is`.
+            Of ``width`` columns; one of BY_ROWS unless :attr:`as_is`.
         """

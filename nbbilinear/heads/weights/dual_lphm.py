@@ -2,9 +2,8 @@
 
 from typing import ClassVar
 
-from .hypercomplex import product, product_backward
 from .lphm import Lphm, Thin
-from .operators import Dense
+from .operators import Kronecker
 from .weight import Array, Factors, cut, joined
 
 
@@ -60,11 +59,10 @@ class DualLphm(Lphm):
         p, q, s, t = self._cut(w, rows, columns)
 
         def pull(left: Array, right: Array | None) -> Array:
-            dp, ds = product_backward(left, p, s, "kronecker")
-            dq, dt = product_backward(right, q, t, "kronecker")
+            (dp, ds), (dq, dt) = left, right  # type: ignore[misc]  # there is a right factor, hence its gradient
             return joined(dp, dq, ds, dt)
 
-        return Factors(Dense(product(p, s, "kronecker")), Dense(product(q, t, "kronecker")), pull)
+        return Factors(Kronecker(p, s), Kronecker(q, t), pull)
 
     def _cut(self, w: Array, rows: int, columns: int) -> list[Array]:
         p, q, s, t = self.shapes(rows, columns)

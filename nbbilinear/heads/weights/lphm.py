@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from .hypercomplex import Hypercomplex, Pair, product, product_backward
+from .hypercomplex import Hypercomplex, Pair
 from .operators import Blocks, Dense
+from .products import product, product_backward
 from .weight import Array, Factors, cut, joined
 
 
