@@ -123,6 +123,8 @@ class Attention:
         # A row of zeros has no score but 0, so one column of scores tells whether it is worth to look for any.
         if not scores[0, :, 0].all():
             mask = _both(mask, (queries != 0).any(axis=1)[:, None])
+        elif rows is queries:
+            return mask
         if not scores[0, 0].all():
             mask = _both(mask, (rows != 0).any(axis=1))
         return mask

@@ -84,7 +84,7 @@ def normalize(
     """
     if mode not in MODES:
         raise ConfigError(f"normalize: mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if not (np.isfinite(scale) and scale > 0):
+    if not 0 < scale < math.inf:
         raise ConfigError(f"normalize: scale must be a finite number > 0, got {scale!r}")
     return MODES[mode](scores, scale, mask)
 
