@@ -14,15 +14,16 @@ import pytest
 from nbbilinear import backends, devices
 
 FUNCTIONS = {  # what the package calls by NumPy's names, for CuPy to take over
-    np.argsort, np.broadcast_to, np.clip, np.copyto, np.empty_like, np.may_share_memory, np.searchsorted,
-    np.shares_memory, np.unique, np.zeros_like,
+    np.argsort, np.broadcast_to, np.clip, np.concatenate, np.copyto, np.empty_like, np.may_share_memory, np.putmask,
+    np.searchsorted, np.shares_memory, np.split, np.tile, np.unique, np.where, np.zeros_like,
 }  # fmt: skip
 WORDS = (
     "arange", "argsort", "array", "ascontiguousarray", "bincount", "broadcast_to", "cumsum", "einsum", "empty",
     "empty_like", "flatnonzero", "full", "matmul", "multiply", "searchsorted", "where", "zeros",
 )  # fmt: skip
 METHODS = (
-    "all", "any", "argsort", "astype", "copy", "max", "mean", "min", "reshape", "sum", "swapaxes", "transpose", "view"
+    "all", "any", "argsort", "astype", "copy", "max", "mean", "min", "reshape", "sum", "swapaxes", "transpose", "var",
+    "view",
 )  # fmt: skip
 
 
@@ -57,8 +58,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
         if function not in FUNCTIONS or "subok" in options:
             return NotImplemented
         result = function(*map(lower, args), **{name: lower(value) for name, value in options.items()})
-        if isinstance(result, tuple):
-            return tuple(map(ndarray, result))
+        if isinstance(result, (tuple, list)):
+            return type(result)(map(ndarray, result))
         return ndarray(result) if isinstance(result, np.ndarray) else result
 
     def __getitem__(self, where):
@@ -99,6 +100,8 @@ def lower(value):
     """The host array; arrays of NumPy with a shape are refused as CuPy does."""
     if isinstance(value, np.ndarray) and value.shape:
         raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, list):
+        return [lower(one) for one in value]
     return value.host if isinstance(value, ndarray) else value
 
 

@@ -13,10 +13,15 @@ from .head import HeadGrads
 from .layer import BilinearInterdependenceLayer
 
 Array = Any
-DEFAULTS: dict[str, Any] = {
-    "with_lorr_interdependence": True, "enable_bias": True, "with_residual": True, "with_batch_norm": True,
-    "with_dropout": True, "with_softmax": False, "scale": "divide",
-}  # fmt: skip
+DEFAULTS: dict[str, tuple[Any, tuple[str, ...]]] = {  # unless one of these is given in its place
+    "with_lorr_interdependence": (True, ("interdependence", "with_dual_lphm_interdependence")),
+    "enable_bias": (True, ()),
+    "with_residual": (True, ("remainder",)),
+    "with_batch_norm": (True, ()),
+    "with_dropout": (True, ()),
+    "with_softmax": (False, ()),
+    "scale": ("divide", ()),
+}
 
 
 class Transformer(Layer):
@@ -73,7 +78,9 @@ class Transformer(Layer):
             must = "dims must be two sizes or more, and fc_dims one less"
             raise ConfigError(f"Transformer: {must}; got dims={list(dims)}, fc_dims={fc_dims}")
         self.dims, self.fc_dims, generator = list(dims), between, random_generator(rng)
-        given = DEFAULTS | options
+        given = {
+            name: value for name, (value, others) in DEFAULTS.items() if options.keys().isdisjoint(others)
+        } | options
         self.blocks: list[Layer] = []
         for (m, n), inner in zip(pairwise(dims), between, strict=True):
             head = BilinearInterdependenceLayer(m, inner, width, rng=generator, **given)

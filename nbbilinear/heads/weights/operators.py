@@ -96,9 +96,12 @@ class Kronecker(NamedTuple):
 
     def block(self, channel: int, rows: slice) -> Array:
         """Rows (p, s) of a channel's matrix, each the outer product of U[p] and V[s]."""
-        places = np.arange(self.rows)[rows]
-        u, v = self.u[channel, places // self.v.shape[1]], self.v[channel, places % self.v.shape[1]]
-        return (u[:, :, None] * v[:, None, :]).reshape(len(places), -1)
+        count, places = self.v.shape[1], range(*rows.indices(self.rows))
+        found = np.empty_like(self.u, shape=(len(places), self.u.shape[2], self.v.shape[2]))
+        for n, place in enumerate(places):
+            p, s = divmod(place, count)
+            found[n] = self.u[channel, p][:, None] * self.v[channel, s]
+        return found.reshape(len(places), -1)
 
     def collect(self, grads: RowGrads) -> tuple[Array, Array]:
         """dU[p] = sum_s dM[(p, s)] V[s], dV[s] = sum_p U[p] dM[(p, s)], row by row."""

@@ -1,0 +1,134 @@
+"""The tests of heads tested: every step, broken on purpose, makes them fail."""
+
+import importlib
+import inspect
+import types
+
+import pytest
+from heads import test_combinations, test_head, test_normalize, test_recorded, test_weights
+from unit import test_batch_norm, test_dropout
+
+import heads_recorded
+
+LINES = [  # module, what stands there, what is put in its place
+    ("backends.numba.attention", "top = max(top, scores[j, i])", "top = scores[j, 0]"),
+    ("backends.numba.attention", "s = scale * scores[j, i] - top", "s = scores[j, i] - top"),
+    ("backends.numba.attention", "nothing if s < lowest else s", "s"),
+    ("backends.numba.attention", "weights[j, i] *= factor", "weights[j, i] *= one / weights.shape[1]"),
+    ("backends.numba.attention", "weights[j, i] *= factor", "weights[j, i] *= factor * weights.dtype.type(1.001)"),
+    ("backends.numba.attention", "if top > nothing else scale * 0", "if True else scale * 0"),
+    ("backends.numba.attention", "(total if total != zero else one)", "total"),
+    ("backends.numba.attention", "along += g[j, i] * weights[j, i]", "along += g[j, i]"),
+    ("backends.numba.attention", "grad[j, i] = scale * weights", "grad[j, i] = weights"),
+    ("heads.normalization", "np.putmask(weights, weights < _lowest(weights.dtype), -np.inf)", "pass"),
+    ("heads.normalization", "weights -= np.where(top == -np.inf, 0, top) if masked else top", "weights -= top"),
+    ("heads.normalization", "np.where(total == 0, 1, total) if masked else total", "total"),
+    ("heads.normalization", "found -= found.sum(axis=axis, keepdims=True) * weights", "pass"),
+    ("heads.normalization", "found *= scale", "found *= 1.001 * scale"),
+    ("heads.normalization", "_softmax(between, 1.0, mask, axis=2)", "_softmax(between, scale, mask, axis=2)"),
+    ("heads.normalization", "back(back_again(grad))", "back(grad)"),
+    ("heads.interdependence", "a, b = left.apply(x), z", "a, b = left.transposed(x), z"),
+    ("heads.interdependence", "left.transposed(da).sum(axis=0)", "left.apply(da).sum(axis=0)"),
+    ("heads.interdependence", "pull(left.pull(da, x), None)", "pull(left.pull(x, da), None)"),
+    ("heads.interdependence", "right.transposed(da)", "1.001 * right.transposed(da)"),
+    ("heads.interdependence", "pull(left.pull(z, db), dright)", "pull(left.pull(db, z), dright)"),
+    ("heads.reconciliation", "grad @ mixed.swapaxes(1, 2)", "1.001 * grad @ mixed.swapaxes(1, 2)"),
+    ("heads.reconciliation", "grad = mixture.swapaxes(1, 2) @ grad", "grad = mixture @ grad"),
+    ("heads.reconciliation", "earliest=0 if transform.as_is else 1", "earliest=0"),
+    ("heads.attention", 'found["b"] = grad.sum(axis=0)', 'found["b"] = grad.mean(axis=0)'),
+    ("heads.attention", "dqueries, drows = scored.queries, scored.rows + drows", "dqueries, drows = scored.queries, drows"),
+    ("heads.attention", "(found.queries + found.rows).T", "found.queries.T"),
+    ("heads.attention", "elif rows is queries:", "else:"),
+    ("heads.attention", "counted if mask is None else counted & mask", "counted"),
+    ("heads.attention", "other if mask is None else mask & other", "other"),
+    ("heads.attention", "counted = scores != 0", "counted = scores > 0"),
+    ("heads.fusion", "grad / len(y)", "grad"),
+    ("heads.fusion", "y.mean(axis=0)", "y.sum(axis=0)"),
+    ("heads.fusion", "[grad.T @ part for part in parts]", "[grad.T @ parts[0] for part in parts]"),
+    ("heads.remainder", "grad.T @ x", "1.001 * grad.T @ x"),
+    ("heads.head", "grads.queries + grads.rows if context is None", "grads.queries if context is None"),
+    ("heads.layer", "np.tile(dw.reshape(n, 1, -1), (1, repeats, 1))", "np.tile(dw.reshape(n, 1, -1) / repeats, (1, repeats, 1))"),
+    ("heads.transformer", "above = one.context if above is None else above + one.context", "above = one.context"),
+    ("heads.transformer", "found[key] = found[key] + grad if key in found else grad", "found[key] = grad"),
+    ("heads.transforms.taylor", "total[c] += found.x1", "pass"),
+    ("heads.transforms.taylor", "dx[c] += found.x2", "pass"),
+    ("heads.transforms.taylor", "above[place - 1] += (outer", "above[place - 1] -= (outer"),
+    ("heads.transforms.taylor", "dx += (outer * powers", "dx -= (outer * powers"),
+    ("heads.transforms.taylor", "power[c % len(x)], here, _weight(matrix", "power[0], here, _weight(matrix"),
+    ("heads.weights.operators", "return (left @ right.swapaxes(2, 3)).sum(axis=1)", "return (left @ right.swapaxes(2, 3)).mean(axis=1)"),
+    ("heads.weights.operators", "dv[channel, s] += u[channel, p] @ outer", "dv[channel, s] = u[channel, p] @ outer"),
+    ("heads.weights.operators", "found[n] = self.u[channel, p][:, None]", "found[n] = self.u[channel, s][:, None]"),
+    ("heads.weights.products", "du = outer @", "du = 1.001 * outer @"),
+    ("heads.weights.products", ".swapaxes(2, 3).reshape(channels, p * q", ".reshape(channels, p * q"),
+    ("heads.weights.low_rank", "a.swapaxes(1, 2) @ full", "1.001 * a.swapaxes(1, 2) @ full"),
+    ("heads.weights.lphm", "dv @ t.swapaxes(1, 2)", "1.001 * dv @ t.swapaxes(1, 2)"),
+    ("heads.weights.dual_lphm", "joined(dp, dq, ds, dt)", "joined(dp, dq, dt, ds)"),
+    ("layers.batch_norm", "normal * (grads[\"weight\"] / len(rows))", "normal * grads[\"weight\"]"),
+    ("layers.batch_norm", "variance * (count / (count - 1))", "variance"),
+    ("layers.batch_norm", "if training:  # mean", "if False:  # mean"),
+    ("layers.dropout", ">= self.p", ">= self.p and rows"),
+    ("layers.dropout", "1 / (1 - self.p) if self.p < 1 else 0", "1"),
+]  # fmt: skip
+SOME = ("head_04", "head_09", "head_18", "head_19", "head_22", "head_25", "head_29")
+
+
+def suite():
+    for dtype, backend in (("float32", "numba"), ("float64", "numpy")):
+        test_normalize.test_weights_within_the_bound(backend, dtype, (2, 13, 17))
+        test_normalize.test_gradients_within_the_bound(dtype, backend)
+        test_normalize.test_nothing_is_subnormal(dtype, backend)
+    for mode in ("column", "row_column"):
+        for backend in ("numpy", "numba"):
+            test_normalize.test_what_is_masked_has_no_weight_and_no_gradient(backend, mode)
+    test_normalize.test_other_modes("row_column")
+    for config in test_weights.RELATED:
+        for shape in ((6, 4), (9, 9)):
+            test_weights.test_factors_are_the_definition(config, shape)
+    for number in range(0, len(test_combinations.COMBINATIONS), 7):
+        test_combinations.check(number)
+    for path in heads_recorded.files("head"):
+        if path.name.startswith(SOME):
+            test_recorded.test_results_and_gradients(path, "scores")
+    test_combinations.test_powers_are_never_mixed_before_their_matrix()
+    test_recorded.test_the_layer()
+    test_head.test_heads_side_by_side()
+    test_dropout.test_each_is_kept_by_chance_and_the_mean_stays(0.25)
+    test_batch_norm.test_training((7, 3))
+    test_head.test_gradients_of_a_stack_with_a_context()
+    test_head.test_a_shared_head_counts_as_often_as_it_stands_there(3)
+    test_head.test_rows_of_zeros_are_padding("scores")
+    for zeros in ("rows", "scores"):
+        test_head.test_a_mask_for_each_row(zeros)
+    test_head.test_a_score_of_zero_counts_unless_asked()
+
+
+def functions(module):
+    """Every function and method that a module defines, by name."""
+    for name, one in vars(module).items():
+        if getattr(one, "__module__", None) != module.__name__:
+            continue
+        yield name, one
+        for inner, method in vars(one).items() if inspect.isclass(one) else ():
+            yield f"{name}.{inner}", getattr(method, "fget", method)
+
+
+def test_nothing_is_caught_where_nothing_is_broken():
+    suite()
+
+
+@pytest.mark.parametrize(("place", "line", "instead"), LINES, ids=lambda value: value[:48])
+def test_a_changed_line_is_caught(monkeypatch, place, line, instead):
+    module = importlib.import_module(f"nbbilinear.{place}")
+    source = inspect.getsource(module)
+    assert line in source, "the source has changed: change the bug with it"
+    broken = types.ModuleType(module.__name__)
+    broken.__package__ = module.__package__
+    exec(compile(source.replace(line, instead), place, "exec"), broken.__dict__)
+    right = dict(functions(module))
+    for name, one in functions(broken):
+        if hasattr(one, "py_func"):
+            monkeypatch.setattr(module, name, one)
+        elif inspect.isfunction(one) and one.__code__.co_freevars == right[name].__code__.co_freevars:
+            monkeypatch.setattr(right[name], "__code__", one.__code__)
+    with pytest.raises((AssertionError, IndexError, ValueError, TypeError, AttributeError, NameError, Warning)):
+        suite()
