@@ -1,7 +1,7 @@
 """Reconciliation: what every query takes from the transformed rows, through a matrix to the outputs."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from .transforms import Transform
@@ -72,32 +72,32 @@ def reconcile(
     costs = tuple(operator.cost for operator in operators)
     place = _cheapest(widths, costs, mixture.shape[1:], earliest=0 if transform.as_is else 1)
 
-    h, pulls = rows, []
-    for n, operator in enumerate(operators):
-        if n == place:
-            h, mixed = mixture @ h, h
-        h, pull = transform.through(h, operator) if n == 0 else _product(operator, h)
+    steps = [partial(transform.through, operator=operators[0]), *(partial(_through, one) for one in operators[1:])]
+    steps.insert(place, partial(_mixed, mixture))
+
+    y, pulls = rows, []
+    for step in steps:
+        y, pull = step(y)
         pulls.append(pull)
-    if place == len(operators):
-        h, mixed = mixture @ h, h
 
     def pullback(grad: Array) -> ReconciliationGrads:
-        found: list[Array] = []
-        for n in range(len(operators), -1, -1):
-            if n < len(operators):
-                grad, matrix = pulls[n](grad)
-                found.append(matrix)
-            if n == place:
-                dmixture = grad @ mixed.swapaxes(1, 2)
-                grad = mixture.swapaxes(1, 2) @ grad
-        dw = pull_weight(found[0], found[1] if right is not None else None)
+        found = []
+        for pull in reversed(pulls):
+            grad, gradient = pull(grad)
+            found.append(gradient)
+        dmixture = found.pop(len(operators) - place)
+        dw = pull_weight(found[0], None if right is None else found[1])
         return ReconciliationGrads(grad.sum(axis=0, keepdims=True) if len(rows) == 1 else grad, dmixture, dw)
 
-    return h, pullback
+    return y, pullback
 
 
-def _product(operator: Operator, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+def _through(operator: Operator, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
     return operator.apply(x), lambda grad: (operator.transposed(grad), operator.pull(grad, x))
+
+
+def _mixed(mixture: Array, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+    return mixture @ x, lambda grad: (mixture.swapaxes(1, 2) @ grad, grad @ x.swapaxes(1, 2))
 
 
 @lru_cache(maxsize=256)
