@@ -152,7 +152,7 @@ def test_a_plan_says_so_and_is_for_these_dtypes_only():
     plan = nbl.plan(*shapes, dtype=np.float16)
     assert "converted to float32 block by block" in str(plan)
     assert plan.run(*(np.ones(shape, np.float16) for shape in shapes)).dtype == np.float16
-    with pytest.raises(nbl.ShapeError, match="to be computed in float32"):
+    with pytest.raises(nbl.ShapeError, match=r"planned as .* float16"):
         plan.run(*(np.ones(shape, np.float32) for shape in shapes))
     with pytest.raises(nbl.ShapeError, match=r"planned as .* float32"):
         nbl.plan(*shapes).run(*(np.ones(shape, np.float16) for shape in shapes))
