@@ -8,8 +8,9 @@ from .machine import aligned, call, where
 
 
 @loops
-def accumulate(cut, code, parts, order, grad_output, x1, x2, weight, dx1, dx2, add, piece, start, stop):
+def accumulate(cuts, codes, parts, order, grad_output, x1, x2, weight, dx1, dx2, add, piece, start, stop):
     """Dx1 and dx2 of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, outputs, in1, in2 = x1.itemsize, weight.shape[1], weight.shape[2], weight.shape[3]
     panel, g_row = aligned(piece), grad_output.strides[0]
     for part in range(start, stop):

@@ -28,13 +28,9 @@ def forward(
     """out[b,k] = bias[k] + sum_j t[b,k,j] x2[b,j]."""
     sizes, bias = (len(x1), *weight.shape[1:], x1.dtype), absent(out.dtype, 2) if bias is None else bias
     loop, cut = _forward_of(*sizes)
-    code: Any = (
-        sweep.code_of(cut.rows, cut.many, x1.dtype)
-        if loop is sweep.sweep
-        else weigh.code_of(lines.weigh, False, cut.tall, cut.last, cut.width, x1.dtype)
-    )
+    tables = sweep.tables(cut, x1.dtype) if loop is sweep.sweep else weigh.tables(lines.weigh, False, cut, x1.dtype)
     _, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
-    args = (cut, code, parts, x1, x2, weight, bias, out)
+    args = (*tables, parts, x1, x2, weight, bias, out)
     tasks.run(loop, args, parts, flop_of(*sizes[:-1]), workspace, cut.piece)
 
 
@@ -66,8 +62,8 @@ def _many(
     cut = weigh.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
     _, parts = of_rows(None, len(x1), cut.rows, 1, 1)
     wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
-    code = weigh.code_of(lines.accumulate, True, cut.tall, cut.last, cut.width, x1.dtype)
-    args = (cut, code, parts, counting(cut.width), grad_output, x1, x2, weight, *wanted, accumulate)
+    tables = weigh.tables(lines.accumulate, True, cut, x1.dtype)
+    args = (*tables, parts, counting(cut.width), grad_output, x1, x2, weight, *wanted, accumulate)
     tasks.run(gradients.accumulate, args, parts, 2 * flop_of(*sizes), workspace, cut.piece)
 
 
@@ -77,11 +73,10 @@ def _few(
 ) -> None:  # fmt: skip
     """One product for both gradients, at the speed of reading the weight."""
     cut = share.cut_of(*x1.shape, x2.shape[1], x1.dtype)
-    code = share.code_of(len(x1), cut.width // cut.lanes, x1.dtype)
     g, *wanted = _lent(workspace[cut.piece :], (grad_output, x1, x2), (grad_output, dx1, dx2))
     if g is not grad_output:
         np.copyto(g, grad_output)
-    args = (cut, code, g, x1, x2, weight, *wanted, accumulate)
+    args = (*share.tables(len(x1), cut, x1.dtype), g, x1, x2, weight, *wanted, accumulate)
     parallel.run(share.share, args, 1, 1, workspace[: cut.piece], cut.piece)
 
 

@@ -25,8 +25,7 @@ def forward(
     order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
     apart = out.strides[1] != out.itemsize
-    code = project.code_of(cut.tall, cut.width // cut.lanes, cut.packed > 0, apart, x1.dtype)
-    args = (cut, code, parts, order, x1, x2, weight, bias, out)
+    args = (*project.tables(cut, apart, x1.dtype), parts, order, x1, x2, weight, bias, out)
     tasks.run(project.project, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
@@ -42,8 +41,7 @@ def backward(
         order, parts = of_rows(which, len(x1), cut.rows, 1, 1)
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
         apart = grad_output.strides[1] != grad_output.itemsize
-        code = spread.code_of(cut.tall, cut.width // cut.lanes, cut.many, cut.packed, apart, x1.dtype)
-        args = (cut, code, parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
+        args = (*spread.tables(cut, apart, x1.dtype), parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
         tasks.run(spread.spread, args, parts, 2 * flop_of(*sizes), workspace, cut.piece)
     weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)
 

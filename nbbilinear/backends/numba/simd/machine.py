@@ -104,6 +104,11 @@ def _engine(text: str) -> llvm.ExecutionEngine:
     return engine
 
 
+def table(*lines: NamedTuple) -> np.ndarray:
+    """Integers by name, as loops take them: from memory. Unpacked on every call, two tuples take 1.1 us longer."""
+    return np.array([tuple(map(int, line)) for line in lines], [(name, np.int64) for name in lines[0]._fields])
+
+
 def _call(typing_context, address, *operands):  # noqa: ARG001
     """``call(address, ...)``: call a micro-kernel with 64-bit integers."""
     result = types.void(types.int64, types.StarArgTuple(operands))

@@ -25,8 +25,7 @@ def forward(
     cut = outer_forward.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
     order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
-    code = outer_forward.code_of(cut.tall, cut.line, cut.in2, cut.several, x1.dtype)
-    args = (cut, code, parts, order, counting(64), x1, x2, weight, bias, out)
+    args = (*outer_forward.tables(cut, x1.dtype), parts, order, counting(64), x1, x2, weight, bias, out)
     tasks.run(outer_forward.outer_forward, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
@@ -51,9 +50,9 @@ def backward(
     order, parts = of_rows(which, len(x1), len(x1), weight.shape[1], cut.outputs)
     if which is None:
         order = counting(cut.rows)
-    code = outer_weight.code_of(cut.tall, cut.vectors, cut.line, cut.in2, x1.dtype)
     sums = absent(x1.dtype, 2) if dbias is None else dbias
-    args = (cut, code, parts, order, grad_output, x1, x2, dweight, sums, which is not None, accumulate)
+    tables = outer_weight.tables(cut, x1.dtype)
+    args = (*tables, parts, order, grad_output, x1, x2, dweight, sums, which is not None, accumulate)
     tasks.run(outer_weight.outer_weight, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 

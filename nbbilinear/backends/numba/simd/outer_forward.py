@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import moves, tiles
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES, even, up
 
 Array = Any
@@ -63,20 +63,26 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, line: int, in2: int, several: bool, dtype: Any) -> Code:
-    """Compile what a cut needs."""
+def tables(cut: Cut, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and what it needs, compiled."""
     compiled = compiler(dtype)
-    return Code(
-        compiled(moves.outer, -(-in2 // compiled.lanes), line),
+    code = Code(
+        compiled(moves.outer, -(-cut.in2 // cut.lanes), cut.line),
         compiled(moves.gather, 2),
         compiled(moves.clear, 1),
-        *(compiled(tiles.lines, tall, vectors, line, add) for add in (False, several) for vectors in (2, 1)),
+        *(
+            compiled(tiles.lines, cut.tall, vectors, cut.line, add)
+            for add in (False, cut.several)
+            for vectors in (2, 1)
+        ),
     )
+    return table(cut), table(code)
 
 
 @loops
-def outer_forward(cut, code, parts, order, numbers, x1, x2, weight, bias, out, piece, start, stop):
+def outer_forward(cuts, codes, parts, order, numbers, x1, x2, weight, bias, out, piece, start, stop):
     """Y of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, in1, in2 = x1.itemsize, weight.shape[2], weight.shape[3]
     z = aligned(piece)
     packed = z + (cut.block * cut.line + cut.lanes) * size

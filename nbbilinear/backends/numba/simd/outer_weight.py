@@ -10,7 +10,7 @@ import numpy as np
 
 from ..compiling import loops
 from . import moves, tiles
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, even, up
 
 Array = Any
@@ -62,24 +62,26 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, vectors: int, line: int, in2: int, dtype: Any) -> Code:
-    """Compile what a cut needs."""
+def tables(cut: Cut, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and what it needs, compiled."""
     compiled = compiler(dtype)
-    return Code(
-        compiled(moves.outer, -(-in2 // compiled.lanes), line),
+    code = Code(
+        compiled(moves.outer, -(-cut.in2 // cut.lanes), cut.line),
         compiled(moves.collect),
         compiled(moves.clear, 1),
-        compiled(tiles.part, tall, vectors),
-        compiled(tiles.part, tall, max(1, vectors - 1)),
+        compiled(tiles.part, cut.tall, cut.vectors),
+        compiled(tiles.part, cut.tall, max(1, cut.vectors - 1)),
         compiled(tiles.total, 4),
     )
+    return table(cut), table(code)
 
 
 @loops
 def outer_weight(
-    cut, code, parts, order, grad_output, x1, x2, dweight, dbias, selected, accumulate, piece, start, stop
+    cuts, codes, parts, order, grad_output, x1, x2, dweight, dbias, selected, accumulate, piece, start, stop
 ):
     """DW and the gradient of the bias, of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, in1, in2 = x1.itemsize, x1.shape[1], x2.shape[1]
     g = aligned(piece)
     z = g + (cut.rows * cut.g_line + 4 * cut.lanes) * size

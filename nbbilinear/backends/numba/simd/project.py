@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors, up
 
 BLOCK = 256  # of the sum over i, where weights are packed: with a panel of x1 in the first cache
@@ -55,21 +55,23 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, vectors: int, packed: bool, apart: bool, dtype: Any) -> Code:
-    """Compile what a cut needs; ``apart``: the columns of y are no neighbours."""
-    compiled = compiler(dtype)
-    return Code(
+def tables(cut: Cut, apart: bool, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and what it needs, compiled; ``apart``: the columns of y are no neighbours."""
+    compiled, tall, vectors, packed = compiler(dtype), cut.tall, cut.width // cut.lanes, cut.packed > 0
+    code = Code(
         compiled(lines.gather, vectors),
         compiled(lines.put if apart else lines.scatter, vectors),
         compiled(lines.begin, vectors),
         compiled(moves.pack_tiles, tall, max(1, tall - 1)) if packed else 0,
         compiled(lines.project, tall, vectors, packed),
     )
+    return table(cut), table(code)
 
 
 @loops
-def project(cut, code, parts, order, x1, x2, weight, bias, out, piece, start, stop):
+def project(cuts, codes, parts, order, x1, x2, weight, bias, out, piece, start, stop):
     """Y of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, in1, in2 = x1.itemsize, weight.shape[2], weight.shape[3]
     line, row, matrix = cut.width * size, in2 * size, in1 * in2 * size
     x1_bytes, x2_bytes = -(-in1 // cut.lanes) * cut.lanes * line, -(-in2 // cut.lanes) * cut.lanes * line

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES
 
 BLOCK = 16  # of the sum over k
@@ -42,15 +42,17 @@ def most_rows(dtype: Any) -> int:
 
 
 @lru_cache(maxsize=256)
-def code_of(rows: int, vectors: int, dtype: Any) -> Code:
-    """Compile what a cut needs."""
+def tables(rows: int, cut: Cut, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and what it needs, compiled."""
     compiled = compiler(dtype)
-    return Code(compiled(moves.clear, 1), compiled(moves.settle), compiled(lines.share, rows, vectors))
+    code = Code(compiled(moves.clear, 1), compiled(moves.settle), compiled(lines.share, rows, cut.width // cut.lanes))
+    return table(cut), table(code)
 
 
 @loops
-def share(cut, code, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, _start, _stop):
+def share(cuts, codes, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, _start, _stop):
     """Dx1 and dx2 of all rows."""
+    cut, code = cuts[0], codes[0]
     size, (rows, in1), in2, outputs = x1.itemsize, x1.shape, x2.shape[1], weight.shape[1]
     totals = aligned(piece)
     zero = totals + in1 * rows * cut.lanes * size

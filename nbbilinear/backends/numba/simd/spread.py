@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors, up
 
 BLOCK = 384  # of the sum over k, where weights are packed
@@ -62,22 +62,24 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, vectors: int, many: int, packed: bool, apart: bool, dtype: Any) -> Code:
-    """Compile what a cut needs; ``apart``: the columns of g are no neighbours."""
-    compiled = compiler(dtype)
-    return Code(
+def tables(cut: Cut, apart: bool, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and what it needs, compiled; ``apart``: the columns of g are no neighbours."""
+    compiled, tall, vectors = compiler(dtype), cut.tall, cut.width // cut.lanes
+    code = Code(
         compiled(lines.gather, vectors),
         compiled(lines.take if apart else lines.gather, vectors),
         compiled(lines.scatter, vectors),
         compiled(moves.clear, vectors),
-        compiled(moves.pack_tiles, tall, max(1, tall - 1)) if packed else 0,
-        compiled(lines.spread, tall, vectors, many, packed),
+        compiled(moves.pack_tiles, tall, max(1, tall - 1)) if cut.packed else 0,
+        compiled(lines.spread, tall, vectors, cut.many, cut.packed),
     )
+    return table(cut), table(code)
 
 
 @loops
-def spread(cut, code, parts, order, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, start, stop):
+def spread(cuts, codes, parts, order, grad_output, x1, x2, weight, dx1, dx2, accumulate, piece, start, stop):
     """Dx1 and dx2 of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, outputs, in1, in2 = x1.itemsize, weight.shape[1], weight.shape[2], weight.shape[3]
     line, row, matrix = cut.width * size, in2 * size, in1 * in2 * size
     x1_bytes, x2_bytes = -(-in1 // cut.lanes) * cut.lanes * line, -(-in2 // cut.lanes) * cut.lanes * line

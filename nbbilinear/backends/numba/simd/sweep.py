@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES
 
 TOTALS_BYTES = 1 << 16  # sums whose lanes are yet to be added up
@@ -51,15 +51,17 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def code_of(rows: int, many: int, dtype: Any) -> Code:
-    """Compile what a cut needs."""
+def tables(cut: Cut, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and what it needs, compiled."""
     compiled = compiler(dtype)
-    return Code(compiled(moves.clear, 1), compiled(moves.settle), compiled(lines.sweep, rows, many))
+    code = Code(compiled(moves.clear, 1), compiled(moves.settle), compiled(lines.sweep, cut.rows, cut.many))
+    return table(cut), table(code)
 
 
 @loops
-def sweep(cut, code, parts, x1, x2, weight, bias, out, piece, start, stop):
+def sweep(cuts, codes, parts, x1, x2, weight, bias, out, piece, start, stop):
     """Y of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, rows, in1, in2 = x1.itemsize, x1.shape[0], x1.shape[1], x2.shape[1]
     line, row, zero = cut.lanes * size, in2 * size, aligned(piece)
     call(code.clear, 1 + rows, zero)

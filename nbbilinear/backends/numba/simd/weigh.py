@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import moves
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, even, up
 
 BLOCK = 256  # of the sum over i, or j: a panel of the weight stays in the first cache
@@ -56,22 +56,23 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def code_of(emit: Any, transposed: bool, tall: int, last: int, width: int, dtype: Any) -> Code:
-    """Compile the tiles that ``emit`` writes, and what they need."""
-    compiled = compiler(dtype)
-    vectors = width // compiled.lanes
-    return Code(
+def tables(emit: Any, transposed: bool, cut: Cut, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and the tiles that ``emit`` writes with what they need, compiled."""
+    compiled, vectors = compiler(dtype), cut.width // cut.lanes
+    code = Code(
         compiled(moves.clear, 1),
         compiled(moves.settle),
-        compiled(moves.pack, width),
+        compiled(moves.pack, cut.width),
         compiled(moves.gather, vectors) if transposed else 0,
-        *(compiled(emit, tall, last, vectors, masked) for masked in (False, True)),
+        *(compiled(emit, cut.tall, cut.last, vectors, masked) for masked in (False, True)),
     )
+    return table(cut), table(code)
 
 
 @loops
-def weigh(cut, code, parts, x1, x2, weight, bias, out, piece, start, stop):
+def weigh(cuts, codes, parts, x1, x2, weight, bias, out, piece, start, stop):
     """Y of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, in1, in2 = x1.itemsize, weight.shape[2], weight.shape[3]
     totals = aligned(piece)
     zero = totals + cut.rows * cut.lanes * size

@@ -13,7 +13,7 @@ from ..arrays import LARGE
 from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
 from . import lines, moves, tasks
-from .machine import aligned, call, compiler, where
+from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, even, flop_of, task_flop, up
 from .tasks import counting, of_rows
 
@@ -69,17 +69,17 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
 
 
 @lru_cache(maxsize=256)
-def code_of(tall: int, last: int, width: int, past: bool, dtype: Any) -> Code:
-    """Compile what a cut needs; ``past``: dW may be written past the caches."""
-    compiled = compiler(dtype)
-    vectors = width // compiled.lanes
-    return Code(
-        compiled(moves.pick, width),
-        compiled(moves.pick_tiles, tall, last),
+def tables(cut: Cut, past: bool, dtype: Any) -> tuple[Any, Any]:
+    """The cut, and what it needs, compiled; ``past``: dW may be written past the caches."""
+    compiled, vectors = compiler(dtype), cut.width // cut.lanes
+    code = Code(
+        compiled(moves.pick, cut.width),
+        compiled(moves.pick_tiles, cut.tall, cut.last),
         compiled(moves.scale, vectors),
-        compiled(lines.product, tall, last, vectors, False),
-        compiled(lines.product, tall, last, vectors, True) if past else 0,
+        compiled(lines.product, cut.tall, cut.last, vectors, False),
+        compiled(lines.product, cut.tall, cut.last, vectors, True) if past else 0,
     )
+    return table(cut), table(code)
 
 
 def fill(
@@ -104,8 +104,18 @@ def fill(
     if which is None:
         order = counting(cut.rows)
     past = dweight.nbytes >= PAST_BYTES and in2 % cut.width == 0 and cut.rows == len(x1)
-    code = code_of(cut.tall, cut.last, cut.width, past, x2.dtype)
-    args = (cut, code, parts, order, third, factor, x2, dweight, by_x1, which is not None, accumulate)
+    args = (
+        *tables(cut, past, x2.dtype),
+        parts,
+        order,
+        third,
+        factor,
+        x2,
+        dweight,
+        by_x1,
+        which is not None,
+        accumulate,
+    )
     tasks.run(weight_gradient, args, parts, flop_of(len(x1), outputs, in1, in2), workspace, cut.piece)
 
 
@@ -130,9 +140,10 @@ def x1_is_third(outputs: int, in1: int) -> bool:
 
 @loops
 def weight_gradient(
-    cut, code, parts, order, third, factor, x2, dweight, by_x1, selected, accumulate, piece, start, stop
+    cuts, codes, parts, order, third, factor, x2, dweight, by_x1, selected, accumulate, piece, start, stop
 ):
     """dW of all parts from ``start`` on."""
+    cut, code = cuts[0], codes[0]
     size, in2 = x2.itemsize, x2.shape[1]
     k_step, i_step = dweight.strides[1], dweight.strides[2]
     third_step, factor_step = (i_step, k_step) if by_x1 else (k_step, i_step)
