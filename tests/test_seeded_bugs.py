@@ -129,8 +129,8 @@ LINES = [  # module, what stands there, what is put in its place
     (GEMM_PAIRS, "accumulate or block.start > 0)", "accumulate)"),
     (SIMD_OUTER, "bias = absent(out.dtype, 2) if bias is None else bias", "bias = absent(out.dtype, 2)"),
     (SIMD_OUTER, "dx1, dx2, None, None, workspace, accumulate)", "dx1, dx2, None, None, workspace, False)"),
-    (SIMD_OUTER, "        dweight[...] = 0  #", "        pass  #"),
-    (SIMD_OUTER, "            dbias[...] = 0\n", "            pass\n"),
+    (SIMD_OUTER, "weight_gradient.clear_unused(dweight, found)", "pass"),
+    (SIMD_OUTER, "weight_gradient.clear_unused(dbias, found)", "pass"),
     (SIMD_OUTER, "which is not None, accumulate)\n    tasks", "which is not None, False)\n    tasks"),
 ]  # fmt: skip
 

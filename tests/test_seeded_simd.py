@@ -43,13 +43,31 @@ LINES = [  # module, what stands there, what is put in its place, the kernel tha
     ("weight_gradient", "for v in range(0, columns, cut.width):", "for v in range(0, 1, cut.width):", "left"),
     ("weight_gradient", "1 if accumulate or b > 0 else 0", "1 if accumulate else 0", "left"),
     ("weight_gradient", "for b in range(0, rows, cut.rows):", "for b in range(0, min(rows, cut.rows), cut.rows):", "left"),
-    ("accumulate", "if dx1.size and not add:", "if dx1.size:", "columns"),
+    ("accumulate", "if cut.last and dx.size and not add:", "if cut.last and dx.size:", "columns"),
+    ("accumulate", "s, place, first, rows = parts[part, 0] * outputs,", "s, place, first, rows = 0,", "columns"),
+    ("accumulate", "there = 1 if add else 0", "there = 0", "columns"),
+    ("accumulate", "t = where(kept) + (place + first) * outputs * row2", "t = where(kept)", "columns"),
+    ("accumulate", "t + k * row2, outputs * row2", "t, outputs * row2", "columns"),
+    ("accumulate", "call(code.clear, -(-rows * in2 // cut.lanes), dx2_b)", "pass", "columns"),
+    ("weigh", "s, place, first, rows = parts[part, 0] * outputs,", "s, place, first, rows = 0,", "columns"),
+    ("weigh", "code = codes[rows % cut.tall % len(codes)]", "code = codes[0]", "columns"),
+    ("weigh", "add = 1 if i > 0 else 0", "add = 0", "columns"),
+    ("weigh", "begin = where(bias) + (s + k) * size if bias.size else zero", "begin = where(bias) + k * size if bias.size else zero", "columns"),
+    ("row_tiles", "value = words.plus(words.load(kept, v * words.lanes, present[v]), sums[r][v])", "value = sums[r][v]", "columns"),
+    ("row_tiles", "words.add(kept, kept_row)", "words.add(kept, right_row)", "columns"),
+    ("row_tiles", "more = words.fma(factor, words.load(source, 0, within), words.load(target, 0, within))", "more = words.multiply(factor, words.load(source, 0, within))", "columns"),
+    ("row_tiles", "here = words.add(target, words.times(words.load_index(order), target_row))", "here = words.add(target, words.times(words.load_index(order), source_row))", "columns"),
+    ("tasks", "place = np.repeat(starts, parts) + part * step", "place = np.repeat(starts, parts)", "columns"),
+    ("weight_gradient", "unused[found.weights] = False", "unused[:] = False", "left"),
 ]  # fmt: skip
 
 
 def check(kernel):
     test_simd.check_whole_numbers(kernel, "float32", 1)
     test_simd.check_chosen_weights(kernel)
+    if kernel in test_simd.KEEPING:
+        for weights in (0, 2):
+            test_simd.check_kept(kernel, "float32", weights)
 
 
 @pytest.fixture

@@ -53,6 +53,17 @@ class Speed(NamedTuple):
         return work.flop / rate + work.bytes / self.bytes_per_second + work.calls * self.seconds_per_call
 
 
+class Keep(NamedTuple):
+    """What a forward may leave to its backward, so that both together do less: ``elements`` numbers.
+
+    ``work`` is of both, all gradients wanted; None where that cannot be done, or never pays. ``forward`` and
+    ``backward`` then take ``kept``, flat, of the operands' dtype, which one fills and the other reads.
+    """
+
+    work: Callable[[Problem], Work | None]
+    elements: Callable[[Problem], int]
+
+
 class KernelSet(NamedTuple):
     """A forward and its backward for one structure.
 
@@ -73,6 +84,7 @@ class KernelSet(NamedTuple):
     batch_invariant: bool
     precisions: tuple[str, ...] = ("float32",)
     stored: tuple[tuple[str, "KernelSet"], ...] = ()
+    keep: Keep | None = None
 
     def cost(self, problem: Problem) -> float:
         """Estimated seconds; infinite where the kernel does not take the problem."""

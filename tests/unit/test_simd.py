@@ -140,6 +140,60 @@ def check_whole_numbers(kernel, dtype, threads):
     assert done
 
 
+KEEPING = [kernel.name for kernel in simd.KERNELS if kernel.keep is not None]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", KEEPING)
+@pytest.mark.parametrize("weights", [0, 2, 9])
+@pytest.mark.usefixtures("kind")
+def test_what_a_forward_keeps(kernel, dtype, weights):
+    check_kept(kernel, dtype, weights)
+
+
+def check_kept(kernel, dtype, weights):
+    """Y and all gradients by way of what is kept, of one weight (0) or of rows that choose one of several."""
+    rng = np.random.default_rng(3)
+    for rows, in1, in2, out in SIZES:
+        operands = [
+            whole_numbers(rng, *shape, dtype=dtype)
+            for shape in ((rows, in1), (rows, in2), (max(1, weights), out, in1, in2), (max(1, weights), out))
+        ]
+        x1, x2, weight, bias = operands
+        g, which = whole_numbers(rng, rows, out, dtype=dtype), rng.integers(0, weights, rows) if weights else None
+        asked = (x1, x2, weight if weights else weight[0], bias if weights else bias[0])
+        ahead, back = (
+            nbl.plan(*asked, index=which, backward=backward, backend=kernel).chosen for backward in (False, True)
+        )
+        if back.kernel.keep.work(back.problem) is None:
+            continue  # other loops compute these
+        many = ahead.kernel.keep.elements(ahead.problem)
+        memory = np.full(many + 2 * GUARD, 77, dtype)
+        y, kept = np.full((rows, out), np.nan, dtype), memory[GUARD : GUARD + many]
+        kept[:] = np.nan
+        ahead.kernel.forward(x1, x2, weight, bias, which, y, ahead.scratch(), kept=kept)
+        start = [np.full_like(a, 2) for a in operands]
+        fresh = [np.full_like(a, np.nan) for a in operands]
+        for gradients, add in ((fresh, False), (start, True)):
+            back.kernel.backward(g, x1, x2, weight, which, *gradients, back.scratch(), add, kept=kept)
+        used = np.zeros(rows, int) if which is None else which
+        x1, x2, weight, bias, g = (a.astype(np.int64) for a in (x1, x2, weight, bias, g))
+        np.testing.assert_array_equal(y, np.einsum("bi,bj,bkij->bk", x1, x2, weight[used]) + bias[used])
+        each, sums = np.einsum("bk,bi,bj->bkij", g, x1, x2), np.zeros_like(weight)
+        np.add.at(sums, used, each)
+        total = np.zeros_like(bias)
+        np.add.at(total, used, g)
+        gradients = (
+            np.einsum("bk,bkij,bj->bi", g, weight[used], x2), np.einsum("bk,bkij,bi->bj", g, weight[used], x1), sums,
+            total,
+        )  # fmt: skip
+        for found, added, exact in zip(fresh, start, gradients, strict=True):
+            np.testing.assert_array_equal(found, exact)
+            np.testing.assert_array_equal(added, exact + 2)
+        assert (memory[:GUARD] == 77).all()
+        assert (memory[-GUARD:] == 77).all()
+
+
 @pytest.mark.parametrize("kernel", ROWS)
 @pytest.mark.usefixtures("kind")
 def test_chosen_weights_in_strides(kernel):

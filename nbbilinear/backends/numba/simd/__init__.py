@@ -1,6 +1,6 @@
 """Micro-kernels of vector instructions, written in LLVM's language, and the loops of Numba that call them."""
 
-from ...contract import KernelSet, Speed
+from ...contract import Keep, KernelSet, Speed
 from . import columns, left, outer, pairs
 from .machine import host
 
@@ -9,12 +9,13 @@ _SPEED = Speed({"f4": 1.6e11, "f8": 8e10, "": 1.0}, bytes_per_second=3e10, secon
 # Large products that go through memory, which `work` does not count.
 _PAIRS_SPEED = _SPEED._replace(flop_per_second={"f4": 1.3e11, "f8": 6.5e10, "": 1.0})
 _ROWS = {"left": left, "columns": columns, "outer": outer}
+_KEEPING = {"columns": Keep(columns.keeping, columns.elements)}
 
 KERNELS = () if host() is None else (
     *(
         KernelSet(
             f"numba/simd.{name}", "rows", module.forward, module.backward, module.work, module.workspace, _SPEED,
-            exchange=False, batch_invariant=False,
+            exchange=False, batch_invariant=False, keep=_KEEPING.get(name),
         )
         for name, module in _ROWS.items()
     ),

@@ -16,54 +16,71 @@ from . import accumulate as gradients
 from . import lines, share, sweep, tasks, weigh, weight_gradient
 from .machine import compiler
 from .panels import flop_of, task_flop, up
-from .tasks import counting, of_rows
+from .tasks import Segments, counting, of_rows, segments
 from .words import VECTORS_OF
 
 Array = Any
 
 
 def forward(
-    x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array
-) -> None:
-    """out[b,k] = bias[k] + sum_j t[b,k,j] x2[b,j]."""
-    sizes, bias = (len(x1), *weight.shape[1:], x1.dtype), absent(out.dtype, 2) if bias is None else bias
-    loop, cut = _forward_of(*sizes)
-    tables = sweep.tables(cut, x1.dtype) if loop is sweep.sweep else weigh.tables(lines.weigh, False, cut, x1.dtype)
-    _, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
-    args = (*tables, parts, x1, x2, weight, bias, out)
-    tasks.run(loop, args, parts, flop_of(*sizes[:-1]), workspace, cut.piece)
+    x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array,
+    kept: Array | None = None,
+) -> None:  # fmt: skip
+    """out[b,k] = bias[k] + sum_j t[b,k,j] x2[b,j]; t is kept where there is memory for it, rows by their weight."""
+    sizes = (len(x1), *weight.shape[1:])
+    bias = absent(out.dtype, 2) if bias is None else bias
+    loop, cut = _forward_of(*sizes, x1.dtype, selected=which is not None)
+    order, parts = of_rows(segments(which), len(x1), cut.rows, weight.shape[1], cut.outputs)
+    if loop is sweep.sweep:
+        args: Any = (*sweep.tables(cut, x1.dtype), parts, x1, x2, weight, bias, out)
+    else:
+        tables = weigh.tables(lines.weigh, False, kept is not None, cut, x1.dtype)
+        t = absent(x1.dtype, 1) if kept is None else kept
+        args = (*tables, parts, order, x1, x2, weight, bias, t, out)
+    tasks.run(loop, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
-def _forward_of(*sizes: Any) -> tuple[Any, Any]:
+def _forward_of(*sizes: Any, selected: bool) -> tuple[Any, Any]:
     """The loop for y of these sizes and dtype, and its cut."""
-    if sweep.pays(*sizes):
-        return sweep.sweep, sweep.cut_of(*sizes, task_flop(flop_of(*sizes[:-1])))
-    return weigh.weigh, weigh.cut_of(*sizes, task_flop(flop_of(*sizes[:-1])))
+    flop = task_flop(flop_of(*sizes[:4]))
+    if not selected and sweep.pays(*sizes):  # which keeps nothing
+        return sweep.sweep, sweep.cut_of(*sizes, flop)
+    return weigh.weigh, weigh.cut_of(*sizes, flop, 1 if selected else 0)
 
 
 def backward(
     grad_output: Array, x1: Array, x2: Array, weight: Array, which: Array | None,
     dx1: Array | None, dx2: Array | None, dweight: Array | None, dbias: Array | None,
-    workspace: Array, accumulate: bool,
+    workspace: Array, accumulate: bool, kept: Array | None = None,
 ) -> None:  # fmt: skip
     """dx2[b,j] = sum_k g[b,k] t[b,k,j], and dx1 the same with the weight transposed."""
+    found = segments(which)
     if dx1 is not None or dx2 is not None:
-        inputs = _few if _are_few(len(x1), weight.shape[1], x1.dtype) else _many
-        inputs(grad_output, x1, x2, weight, dx1, dx2, workspace, accumulate)
-    weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)
+        if which is None and kept is None and _are_few(len(x1), weight.shape[1], x1.dtype):
+            _few(grad_output, x1, x2, weight, dx1, dx2, workspace, accumulate)
+        else:
+            _many(grad_output, x1, x2, weight, found, kept, dx1, dx2, workspace, accumulate)
+    weight_gradient.fill(grad_output, x1, x2, which, found, dweight, dbias, workspace, accumulate)
+
+
+def _inputs_of(*sizes: Any, selected: bool) -> weigh.Cut:
+    """The cut of both inputs' gradients."""
+    return weigh.cut_of(*sizes, task_flop(flop_of(*sizes[:4])), 2 if selected else 0)
 
 
 def _many(
-    grad_output: Array, x1: Array, x2: Array, weight: Array, dx1: Array | None, dx2: Array | None,
-    workspace: Array, accumulate: bool,
+    grad_output: Array, x1: Array, x2: Array, weight: Array, found: Segments | None, kept: Array | None,
+    dx1: Array | None, dx2: Array | None, workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
-    """Two products, one for each gradient."""
+    """Two products, one for each gradient; one where x1 W was kept."""
     sizes = (len(x1), *weight.shape[1:])
-    cut = weigh.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
-    _, parts = of_rows(None, len(x1), cut.rows, 1, 1)
+    cut = _inputs_of(*sizes, x1.dtype, selected=found is not None)
+    order, parts = of_rows(found, len(x1), cut.rows, 1, 1)
     wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
-    tables = weigh.tables(lines.accumulate, True, cut, x1.dtype)
-    args = (*tables, parts, counting(cut.width), grad_output, x1, x2, weight, *wanted, accumulate)
+    tables = weigh.tables(lines.accumulate, True, kept is not None, cut, x1.dtype)
+    t = absent(x1.dtype, 1) if kept is None or dx2 is None else kept
+    numbers = counting(cut.width)
+    args = (*tables, parts, order, numbers, grad_output, x1, x2, weight, t, *wanted, accumulate)
     tasks.run(gradients.accumulate, args, parts, 2 * flop_of(*sizes), workspace, cut.piece)
 
 
@@ -85,6 +102,22 @@ def _are_few(rows: int, outputs: int, dtype: Any) -> bool:
     return rows <= share.most_rows(dtype) and outputs > 2
 
 
+def keeping(problem: Problem) -> Work | None:
+    """A forward that keeps t, and all gradients: one product less, and t written and read."""
+    rows, outputs, dtype = problem.shared, problem.out_features, problem.dtype
+    few = _are_few(rows, outputs, dtype) or sweep.pays(rows, outputs, problem.in1, problem.in2, dtype)
+    parts = [work(problem._replace(wrt=wrt)) for wrt in ((), ("x1", "weight", "bias"))]
+    if (few and not problem.selected) or None in parts:
+        return None
+    flop, moved, calls = (sum(some) for some in zip(*parts, strict=True))
+    return Work(flop, moved + 5 * elements(problem) * dtype.itemsize, calls)
+
+
+def elements(problem: Problem) -> int:
+    """Elements of t."""
+    return problem.shared * problem.out_features * problem.in2
+
+
 def _lent(memory: Array, shapes: tuple[Array, ...], given: tuple[Array | None, ...]) -> list[Array]:
     """What is given, if rows lie side by side; else arrays of the same shapes, one after the other in flat memory."""
     arrays, begin = [], 0
@@ -97,18 +130,19 @@ def _lent(memory: Array, shapes: tuple[Array, ...], given: tuple[Array | None, .
 
 def workspace(problem: Problem) -> int:
     """Elements for every thread that may take part; for few rows also what stands in for an unwanted gradient."""
-    rows, sizes = problem.shared, (problem.out_features, problem.in1, problem.in2)
+    rows, outputs, dtype, selected = problem.shared, problem.out_features, problem.dtype, problem.selected
+    sizes = (rows, outputs, problem.in1, problem.in2)
     if not problem.wrt:
-        piece: int = _forward_of(rows, *sizes, problem.dtype)[1].piece
-        return parallel.participants() * piece
+        forward_piece: int = _forward_of(*sizes, dtype, selected=selected)[1].piece
+        return parallel.participants() * forward_piece
     most = weight_gradient.most(problem)
     if not {"x1", "x2"} & set(problem.wrt):
         return parallel.participants() * most
-    if _are_few(rows, problem.out_features, problem.dtype):
-        few = share.cut_of(rows, problem.in1, problem.in2, problem.dtype).piece + rows * sum(sizes)
-        return max(few, parallel.participants() * most)
-    cut = weigh.cut_of(rows, *sizes, problem.dtype, task_flop(flop_of(rows, *sizes)))
-    return parallel.participants() * max(most, cut.piece)
+    most = parallel.participants() * max(most, _inputs_of(*sizes, dtype, selected=selected).piece)
+    if not selected and _are_few(rows, outputs, dtype):
+        few = share.cut_of(rows, problem.in1, problem.in2, dtype).piece
+        return max(most, few + rows * sum(sizes[1:]))
+    return most
 
 
 def work(problem: Problem) -> Work | None:
@@ -117,8 +151,10 @@ def work(problem: Problem) -> Work | None:
     Rows where they lie take more addresses, by a sixteenth, and every sum over i is followed by work of three of its
     steps; columns of W and gradients that are added to take a quarter.
     """
-    if problem.dtype not in VECTORS_OF or problem.selected:
+    if problem.dtype not in VECTORS_OF:
         return None
+    if problem.selected:
+        return _work_of_segments(problem)
     rows, outputs, itemsize = problem.shared, problem.out_features, problem.dtype.itemsize
     lanes = compiler(problem.dtype).lanes
     gemm = 2 * rows * outputs * problem.in1 * up(problem.in2, lanes * min(2, -(-problem.in2 // lanes)))
@@ -136,3 +172,19 @@ def work(problem: Problem) -> Work | None:
     moved = rows * (problem.in1 + problem.in2) * itemsize + weight_bytes(problem)
     totals = 0 if problem.wrt else 128 * rows * outputs  # lanes are added up for every row and output
     return Work(flop, passes * moved + totals, 4 * (bool(inputs) + weight if problem.wrt else 1))
+
+
+def _work_of_segments(problem: Problem) -> Work:
+    """The same of rows that choose a weight: each takes one row more, and backward four to turn it in panels."""
+    itemsize, outputs, in1 = problem.dtype.itemsize, problem.out_features, problem.in1
+    lanes, groups = compiler(problem.dtype).lanes, min(problem.weights, problem.shared)
+    row = 2 * outputs * in1 * up(problem.in2, lanes * min(4, -(-problem.in2 // lanes)))
+    inputs, weight = len({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
+    if not problem.wrt:
+        flop = (problem.shared + 2 * groups) * row * 9 // 8
+    else:
+        flop = inputs * (problem.shared + 4 * groups) * row * 5 // 4
+        flop += weight * groups * up(-(-problem.shared // groups), lanes) * row
+    passes = inputs + weight if problem.wrt else 1
+    moved = 2 * problem.shared * (in1 + problem.in2 + outputs) * itemsize + weight_bytes(problem)
+    return Work(flop, passes * moved + 128 * problem.shared * outputs * (not problem.wrt), 6 * passes + groups // 4)

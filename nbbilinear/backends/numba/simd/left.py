@@ -10,7 +10,7 @@ from ..compiling import absent
 from . import project, spread, tasks, weight_gradient
 from .machine import compiler
 from .panels import flop_of, task_flop, up
-from .tasks import of_rows
+from .tasks import of_rows, segments
 from .words import VECTORS_OF
 
 Array = Any
@@ -22,7 +22,7 @@ def forward(
     """out[b,k] = bias[k] + sum_j x2[b,j] t[b,k,j]."""
     sizes = (len(x1), *weight.shape[1:])
     cut = project.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
-    order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
+    order, parts = of_rows(segments(which), len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
     apart = out.strides[1] != out.itemsize
     args = (*project.tables(cut, apart, x1.dtype), parts, order, x1, x2, weight, bias, out)
@@ -35,15 +35,16 @@ def backward(
     workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
     """dx1[b,i] = sum_j u[b,i,j] x2[b,j] and dx2[b,j] = sum_i u[b,i,j] x1[b,i]; dW and the bias in their own ways."""
+    found = segments(which)
     if dx1 is not None or dx2 is not None:
         sizes = (len(x1), *weight.shape[1:])
         cut = spread.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
-        order, parts = of_rows(which, len(x1), cut.rows, 1, 1)
+        order, parts = of_rows(found, len(x1), cut.rows, 1, 1)
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
         apart = grad_output.strides[1] != grad_output.itemsize
         args = (*spread.tables(cut, apart, x1.dtype), parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
         tasks.run(spread.spread, args, parts, 2 * flop_of(*sizes), workspace, cut.piece)
-    weight_gradient.fill(grad_output, x1, x2, which, dweight, dbias, workspace, accumulate)
+    weight_gradient.fill(grad_output, x1, x2, which, found, dweight, dbias, workspace, accumulate)
 
 
 def workspace(problem: Problem) -> int:

@@ -163,36 +163,24 @@ def product(
 
 
 def weigh(
-    words: Words, tall: int, last: int, vectors: int, masked: bool, talls: Value, lasts: Value, left: Value,
+    words: Words, tall: int, last: int, vectors: int, masked: bool, keep: bool, talls: Value, lasts: Value, left: Value,
     left_row: Value, panel: Value, step: Value, count: Value, ahead: Value, columns: Value, right: Value,
-    right_row: Value, totals: Value,
+    right_row: Value, totals: Value, kept: Value, kept_row: Value, add: Value,
 ) -> None:  # fmt: skip
     """totals[b,:] += sum_p left[b,p] panel[p,j] right[b,j]: ``talls`` tiles of rows, ``lasts`` (0 or 1) at the end."""
 
     def body(rows: int) -> Callable[..., list[Value]]:
-        def one(_: Value, left: Value, right: Value, totals: Value) -> list[Value]:
+        def one(_: Value, left: Value, right: Value, kept: Value, totals: Value) -> list[Value]:
             row_tiles.weigh(
-                words,
-                rows,
-                vectors,
-                masked,
-                left,
-                left_row,
-                panel,
-                step,
-                count,
-                ahead,
-                columns,
-                right,
-                right_row,
-                totals,
-            )
-            past = [words.add(a, words.times(row, rows)) for a, row in ((left, left_row), (right, right_row))]
-            return [*past, words.next_line(totals, rows)]
+                words, rows, vectors, masked, keep, left, left_row, panel, step, count, ahead, columns, right,
+                right_row, totals, kept, kept_row, add,
+            )  # fmt: skip
+            steps = ((left, left_row), (right, right_row), (kept, kept_row))
+            return [*(words.add(a, words.times(row, rows)) for a, row in steps), words.next_line(totals, rows)]
 
         return one
 
-    carried = words.repeat(talls, [left, right, totals], body(tall))
+    carried = words.repeat(talls, [left, right, kept, totals], body(tall))
     words.repeat(lasts, carried, body(last))
 
 

@@ -8,10 +8,10 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent, weights_of
 from ..portable.rows import bias_gradient
-from . import left, outer_forward, outer_weight, tasks, tiles
+from . import left, outer_forward, outer_weight, tasks, tiles, weight_gradient
 from .machine import compiler
 from .panels import even, flop_of, task_flop, up
-from .tasks import counting, of_rows
+from .tasks import counting, of_rows, segments
 from .words import VECTORS_OF
 
 Array = Any
@@ -23,7 +23,7 @@ def forward(
     """out[b,k] = bias[k] + sum_ij z[b,ij] W[k,ij]."""
     sizes = (len(x1), *weight.shape[1:])
     cut = outer_forward.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
-    order, parts = of_rows(which, len(x1), cut.rows, weight.shape[1], cut.outputs)
+    order, parts = of_rows(segments(which), len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
     args = (*outer_forward.tables(cut, x1.dtype), parts, order, counting(64), x1, x2, weight, bias, out)
     tasks.run(outer_forward.outer_forward, args, parts, flop_of(*sizes), workspace, cut.piece)
@@ -41,13 +41,14 @@ def backward(
             operands = (grad_output, weights_of(which), dbias, accumulate)
             parallel.run(bias_gradient, operands, dbias.shape[1], parallel.chunk_size(dbias.shape[1], len(x1)))
         return
-    if which is not None and not accumulate:
-        dweight[...] = 0  # no task has the weights that no row uses
+    found = segments(which)
+    if found is not None and not accumulate:
+        weight_gradient.clear_unused(dweight, found)
         if dbias is not None:
-            dbias[...] = 0
+            weight_gradient.clear_unused(dbias, found)
     sizes = (len(x1), *weight.shape[1:])
     cut = outer_weight.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
-    order, parts = of_rows(which, len(x1), len(x1), weight.shape[1], cut.outputs)
+    order, parts = of_rows(found, len(x1), len(x1), weight.shape[1], cut.outputs)
     if which is None:
         order = counting(cut.rows)
     sums = absent(x1.dtype, 2) if dbias is None else dbias

@@ -13,19 +13,28 @@ Value = Any
 
 
 def weigh(
-    words: Words, rows: int, vectors: int, masked: bool, left: Value, left_row: Value, panel: Value, step: Value,
-    count: Value, ahead: Value, columns: Value, right: Value, right_row: Value, totals: Value,
+    words: Words, rows: int, vectors: int, masked: bool, keep: bool, left: Value, left_row: Value, panel: Value,
+    step: Value, count: Value, ahead: Value, columns: Value, right: Value, right_row: Value, totals: Value,
+    kept: Value, kept_row: Value, add: Value,
 ) -> None:  # fmt: skip
-    """totals[b,:] += t[b,j] right[b,j] with t[b,j] = sum_p left[b,p] panel[p,j]; lanes are j, to be added up later."""
+    """totals[b,:] += t[b,j] right[b,j] with t[b,j] = sum_p left[b,p] panel[p,j]; lanes are j, to be added up later.
+
+    Where t is to ``keep``, it is written to ``kept``; added to what is there if ``add`` is 1.
+    """
     within = [words.first(words.add(columns, -v * words.lanes)) if masked else None for v in range(vectors)]
+    whole = words.first(words.integer(words.lanes))
+    present = [words.both(whole if mask is None else mask, words.less(0, add)) for mask in within] if keep else []
     sums = _sums_of_rows(words, rows, vectors, (left, left_row), (panel, step), count, within, ahead)
     for r in range(rows):
         total = words.load(totals, r * words.lanes)
         for v in range(vectors):
             more = words.fma(sums[r][v], words.load(right, v * words.lanes, within[v]), total)
             total = words.where(within[v], more, total)
+            if keep:
+                value = words.plus(words.load(kept, v * words.lanes, present[v]), sums[r][v])
+                words.store(value, kept, v * words.lanes, within[v])
         words.store(total, totals, r * words.lanes)
-        right = words.add(right, right_row)
+        right, kept = words.add(right, right_row), words.add(kept, kept_row)
 
 
 def accumulate(
@@ -43,6 +52,49 @@ def accumulate(
                 words.fma(factor, sums[r][v], words.load(target, here, within[v])), target, here, within[v]
             )  # fmt: skip
         factors, target = words.add(factors, factor_row), words.add(target, target_row)
+
+
+def blend(
+    words: Words, factors: Value, factor_row: Value, source: Value, source_row: Value, target: Value,
+    target_row: Value, rows: Value, columns: Value,
+) -> None:  # fmt: skip
+    """target[b,j] += factors[b] source[b,j]; lanes are j."""
+
+    def line(_: Value, factors: Value, source: Value, target: Value) -> list[Value]:
+        factor = words.broadcast(factors)
+
+        def vector(j: Value, source: Value, target: Value) -> list[Value]:
+            within = words.first(words.minus(columns, j))
+            more = words.fma(factor, words.load(source, 0, within), words.load(target, 0, within))
+            words.store(more, target, 0, within)
+            return [words.next_line(source, 1), words.next_line(target, 1)]
+
+        words.repeat(columns, [source, target], vector, step=words.lanes)
+        steps = ((factors, factor_row), (source, source_row), (target, target_row))
+        return [words.add(a, step) for a, step in steps]
+
+    words.repeat(rows, [factors, source, target], line)
+
+
+def put(
+    words: Words, source: Value, source_row: Value, order: Value, target: Value, target_row: Value, rows: Value,
+    columns: Value, add: Value,
+) -> None:  # fmt: skip
+    """target[order[r],c] = source[r,c], added to it if ``add`` is 1."""
+
+    def line(_: Value, source: Value, order: Value) -> list[Value]:
+        here = words.add(target, words.times(words.load_index(order), target_row))
+
+        def vector(c: Value, source: Value, here: Value) -> list[Value]:
+            within = words.first(words.minus(columns, c))
+            before = words.load(here, 0, words.both(within, words.less(0, add)))
+            words.store(words.plus(before, words.load(source, 0, within)), here, 0, within)
+            return [words.next_line(source, 1), words.next_line(here, 1)]
+
+        words.repeat(columns, [source, here], vector, step=words.lanes)
+        return [words.add(source, source_row), words.add(order, 8)]
+
+    words.repeat(rows, [source, order], line)
 
 
 def share(

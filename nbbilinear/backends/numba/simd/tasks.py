@@ -6,7 +6,7 @@ the order on, their numbers counted from ``first``. No sum is ever split between
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,40 +16,63 @@ Array = Any
 SPEED = 1.5e11  # flop per second, to tell how many tasks are worth sharing
 
 
-def of_rows(which: Array | None, rows: int, step: int, outputs: int, width: int) -> tuple[Array, Array]:
-    """An order of the rows and the tasks in it: at most ``step`` rows of one weight by ``width`` outputs each."""
+class Segments(NamedTuple):
+    """Rows that choose a weight each: an order in which those of one are neighbours, where they start, how many."""
+
+    order: Array
+    weights: Array
+    starts: Array
+    counts: Array
+
+
+def segments(which: Array | None) -> Segments | None:
+    """Rows by their weight; None where there is one weight.
+
+    Small numbers are sorted by their digits: 4096 of them in a twelfth of the time.
+    """
     if which is None:
-        return counting(min(rows, step)), _of_one_weight(rows, step, outputs, width)
-    order = np.argsort(which, kind="stable")
+        return None
+    short = which.astype(np.uint16) if which.max() < 1 << 16 else which
+    order = short.argsort(kind="stable")
     arranged = which[order]
-    edges = np.flatnonzero(arranged[1:] != arranged[:-1]) + 1
-    starts, stops = np.concatenate([[0], edges]), np.concatenate([edges, [len(which)]])
-    counts = stops - starts
+    edges = (arranged[1:] != arranged[:-1]).nonzero()[0]
+    starts = np.zeros(len(edges) + 1, np.int64)
+    np.add(edges, 1, out=starts[1:])
+    counts = np.empty_like(starts)
+    np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+    counts[-1] = len(which) - starts[-1]
+    return Segments(order, arranged[starts], starts, counts)
+
+
+def of_rows(found: Segments | None, rows: int, step: int, outputs: int, width: int) -> tuple[Array, Array]:
+    """An order of the rows and the tasks in it: at most ``step`` rows of one weight by ``width`` outputs each."""
+    if found is None:
+        return counting(min(rows, step)), _of_one_weight(rows, step, outputs, width)
+    order, weights, starts, counts = found
     if counts.max() <= step:
-        return order, _crossed(arranged[starts], starts, np.zeros_like(starts), counts, outputs, width)
+        return order, _crossed(weights, starts, 0, counts, outputs, width)
     parts = -(-counts // step)
     part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
     place = np.repeat(starts, parts) + part * step
     some = np.minimum(step, np.repeat(starts + counts, parts) - place)
-    return order, _crossed(np.repeat(arranged[starts], parts), place, np.zeros_like(place), some, outputs, width)
+    return order, _crossed(np.repeat(weights, parts), place, 0, some, outputs, width)
 
 
 @lru_cache(maxsize=256)
 def _of_one_weight(rows: int, step: int, outputs: int, width: int) -> Array:
     first = np.arange(0, rows, step)
-    none = np.zeros_like(first)
-    return _crossed(none, none, first, np.minimum(step, rows - first), outputs, width)
+    return _crossed(0, 0, first, np.minimum(step, rows - first), outputs, width)
 
 
-def _crossed(weight: Array, place: Array, first: Array, rows: Array, outputs: int, width: int) -> Array:
+def _crossed(weight: Any, place: Any, first: Any, rows: Array, outputs: int, width: int) -> Array:
     """Every part of the rows with every part of the outputs."""
-    if width >= outputs:
-        whole = np.zeros_like(first)
-        return np.stack([weight, place, first, rows, whole, whole + outputs], axis=1)
-    k = np.arange(0, outputs, width)
-    some = np.minimum(width, outputs - k)
-    by_rows = [np.tile(column, len(k)) for column in (weight, place, first, rows)]
-    return np.stack([*by_rows, *(np.repeat(column, len(first)) for column in (k, some))], axis=1).astype(np.int64)
+    k = range(0, outputs, width)
+    table = np.empty((len(k), len(rows), 6), np.int64)
+    for column, values in enumerate((weight, place, first, rows)):
+        table[:, :, column] = values
+    for line, start in zip(table, k, strict=True):
+        line[:, 4], line[:, 5] = start, min(width, outputs - start)
+    return table.reshape(-1, 6)
 
 
 def run(

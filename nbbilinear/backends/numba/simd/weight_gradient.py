@@ -7,6 +7,8 @@ tile of sums for every few numbers of the other, the third factor.
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ....problem import Problem
 from .. import parallel
 from ..arrays import LARGE
@@ -15,7 +17,7 @@ from ..portable.rows import bias_gradient
 from . import lines, moves, tasks
 from .machine import aligned, call, compiler, table, where
 from .panels import SPARE_BYTES, even, flop_of, task_flop, up
-from .tasks import counting, of_rows
+from .tasks import Segments, counting, of_rows
 
 Array = Any
 
@@ -83,24 +85,24 @@ def tables(cut: Cut, past: bool, dtype: Any) -> tuple[Any, Any]:
 
 
 def fill(
-    grad_output: Array, x1: Array, x2: Array, which: Array | None, dweight: Array | None, dbias: Array | None,
-    workspace: Array, accumulate: bool,
+    grad_output: Array, x1: Array, x2: Array, which: Array | None, found: Segments | None, dweight: Array | None,
+    dbias: Array | None, workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
-    """dW and the gradient of the bias, where they are wanted."""
+    """dW and the gradient of the bias, where they are wanted; ``found``: the rows by their weight."""
     if dbias is not None:
         operands = (grad_output, weights_of(which), dbias, accumulate)
         parallel.run(bias_gradient, operands, dbias.shape[1], parallel.chunk_size(dbias.shape[1], len(x1)))
     if dweight is None:
         return
-    if which is not None and not accumulate:
-        dweight[...] = 0  # no task has the weights that no row uses
+    if found is not None and not accumulate:
+        clear_unused(dweight, found)
     outputs, in1, in2 = dweight.shape[1:]
     unit = grad_output.strides[1] == grad_output.itemsize
     by_x1 = x1_is_third(outputs, in1) or not unit  # tiles are packed from neighbouring columns
     third, factor = (x1, grad_output) if by_x1 else (grad_output, x1)
     cut = cut_of(by_x1, len(x1), outputs, in1, in2, x2.dtype)
     whole, some = (third.shape[1], cut.thirds) if factor.shape[1] == 1 else (factor.shape[1], cut.factors)
-    order, parts = of_rows(which, len(x1), len(x1), whole, some)
+    order, parts = of_rows(found, len(x1), len(x1), whole, some)
     if which is None:
         order = counting(cut.rows)
     past = dweight.nbytes >= PAST_BYTES and in2 % cut.width == 0 and cut.rows == len(x1)
@@ -117,6 +119,14 @@ def fill(
         accumulate,
     )
     tasks.run(weight_gradient, args, parts, flop_of(len(x1), outputs, in1, in2), workspace, cut.piece)
+
+
+def clear_unused(gradient: Array, found: Segments) -> None:
+    """gradient[w] = 0 for the weights that no row uses, since no task has them."""
+    if len(found.weights) < len(gradient):
+        unused = np.ones(len(gradient), bool)
+        unused[found.weights] = False
+        gradient[unused] = 0
 
 
 def cut_of(by_x1: bool, rows: int, outputs: int, in1: int, in2: int, dtype: Any) -> Cut:
