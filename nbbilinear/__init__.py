@@ -17,7 +17,7 @@ from .errors import (
     LayerError,
     ShapeError,
 )
-from .functional import BilinearGrads, bilinear, bilinear_backward, plan
+from .functional import BilinearGrads, bilinear, bilinear_backward, bilinear_vjp, plan
 from .layers import Bilinear, Layer, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Softmax, Tanh
 from .relatives import QuadraticGrads, bilinear_pairs, bilinear_pairs_backward, quadratic, quadratic_backward
 
@@ -27,6 +27,6 @@ __all__ = [
     "BackendError", "Batches", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError",
     "DTypeError", "DataError", "IndexRangeError", "Layer", "LayerError", "Linear", "Module", "Parameter",
     "QuadraticGrads", "ReLU", "Sequential", "ShapeError", "Sigmoid", "Softmax", "Tanh", "bilinear", "bilinear_backward",
-    "bilinear_pairs", "bilinear_pairs_backward", "compress", "config", "forms", "heads", "kg", "losses", "optim",
-    "plan", "pooling", "quadratic", "quadratic_backward",
+    "bilinear_pairs", "bilinear_pairs_backward", "bilinear_vjp", "compress", "config", "forms", "heads", "kg", "losses",
+    "optim", "plan", "pooling", "quadratic", "quadratic_backward",
 ]  # fmt: skip

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from . import execute
+from . import execute, plain
 from .axes import Shape
 from .errors import ConfigError, DTypeError, ShapeError, report
-from .execute import BilinearGrads
+from .execute import BilinearGrads, Choice
 from .kinds import as_arrays, check_same_kind, check_same_place
-from .operands import FLOATS, Operands, as_index, common_dtype, computed_in, gathered, library_of, take
+from .operands import Operands, as_index, common_dtype, computed_in, gathered, library_of, take
 from .outputs import to_fill
-from .plan import Plan, at_once, plan_for
+from .plan import Plan, plan_for
 
 Array = Any
 
@@ -22,16 +22,17 @@ def forward(
     out: Array | None, backend: str | None,
 ) -> Array:  # fmt: skip
     """Compute y, as :func:`nbbilinear.bilinear` says; ``verb`` is what messages call it."""
-    if index is None and out is None and _are_plain(x1, x2, weight, bias):
-        choice = at_once(x1.shape, x2.shape, weight.shape, None if bias is None else bias.shape, x1.dtype, (), backend)
-        if choice is not None:
-            y = np.empty((len(x1), len(weight)), x1.dtype)
-            b = None if bias is None else bias[None]
-            choice.kernel.forward(x1, x2, weight[None], b, None, y, choice.scratch())
-            return y
+    y = plain.forward(x1, x2, weight, bias, index, backend) if out is None else None
+    if y is not None:
+        return y
     given = take(verb, x1, x2, weight, bias, index)
     if out is not None:
         check_same_kind(verb, {"x1": x1, "x2": x2, "weight": weight, "out": out})
+    return product(verb, given, out, backend)
+
+
+def product(verb: str, given: Operands, out: Array | None, backend: str | None) -> Array:
+    """Compute y of operands that were taken in."""
     arranged, lead = collapse(given)
     chosen = plan_for(verb, arranged, lead=lead, backend=backend)
     return chosen.fill(verb, arranged, given, out, None)
@@ -43,62 +44,34 @@ def backward(
     workspace: Array | None = None,
 ) -> BilinearGrads:  # fmt: skip
     """Compute gradients, as :func:`nbbilinear.bilinear_backward` says."""
-    if (
-        index is None
-        and wrt is None
-        and out is None
-        and workspace is None
-        and _are_plain(x1, x2, weight, bias, grad_output)
-    ):
-        gradients = _backward_at_once(grad_output, x1, x2, weight, bias, accumulate, backend)
-        if gradients is not None:
-            return gradients
+    if wrt is None and out is None and workspace is None and not accumulate:
+        at_hand = plain.backward(grad_output, x1, x2, weight, bias, index, backend)
+        if at_hand is not None:
+            return at_hand
     given = take(verb, x1, x2, weight, bias, index)
     wanted = wanted_operands(verb, wrt, given)
     planned = given if "bias" in wanted else given._replace(bias=None)
     found = plan_for(verb, planned, wanted, backend=backend)
-    chosen, room = found.chosen, found.room(verb, workspace)
+    originals, room = {"x1": x1, "x2": x2, "weight": weight}, found.room(verb, workspace)
+    return gradients(verb, grad_output, given, originals, wanted, out, accumulate, found.chosen, room)
+
+
+def gradients(
+    verb: str, grad_output: Array, given: Operands, originals: dict[str, Any], wanted: tuple[str, ...],
+    out: BilinearGrads | None, accumulate: bool, chosen: Choice, room: Array | None,
+) -> BilinearGrads:  # fmt: skip
+    """Compute, as chosen, the gradients of operands that were taken in; ``originals`` are what the caller gave."""
     plain = type(grad_output) is type(given.x1) is np.ndarray and given.give_back is None
     if out is not None or not plain:
         others = {f"out.{name}": a for name, a in (out._asdict() if isinstance(out, BilinearGrads) else {}).items()}
-        check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, "weight": weight, **others})
+        check_same_kind(verb, {"grad_output": grad_output, **originals, **others})
     g = gradient_of_y(verb, grad_output, chosen.problem.out_shape, given)
-    gradients = filled_gradients(verb, out, wanted, given, accumulate, g, chosen.backend.empty)
-    execute.backward(chosen, g, *given[:3], given.index, gradients, room, accumulate)
+    filled = filled_gradients(verb, out, wanted, given, accumulate, g, chosen.backend.empty)
+    execute.backward(chosen, g, *given[:3], given.index, filled, room, accumulate)
     if given.give_back is None:
-        return gradients
-    back = [None if filled is None else given.give_back(filled) for filled in gradients]  # in order with our stream
+        return filled
+    back = [None if one is None else given.give_back(one) for one in filled]  # in order with our stream
     return BilinearGrads(*(own if asked is None else asked for own, asked in zip(back, out or back, strict=True)))
-
-
-def _backward_at_once(
-    grad_output: Array, x1: Array, x2: Array, weight: Array, bias: Array | None, accumulate: bool, backend: str | None
-) -> BilinearGrads | None:
-    """All gradients, where a kernel takes the operands as they are."""
-    wrt = ("x1", "x2", "weight") if bias is None else ("x1", "x2", "weight", "bias")
-    of_bias = None if bias is None else bias.shape
-    choice = None if accumulate else at_once(x1.shape, x2.shape, weight.shape, of_bias, x1.dtype, wrt, backend)
-    if choice is None or grad_output.shape != (len(x1), len(weight)):
-        return None
-    dx1, dx2 = np.empty_like(x1), np.empty_like(x2)
-    dweight = choice.backend.empty(weight.shape, weight.dtype)  # which may be large, and then wants to lie well
-    dbias = None if bias is None else np.empty_like(bias)
-    choice.kernel.backward(
-        grad_output, x1, x2, weight[None], None, dx1, dx2, dweight[None], None if dbias is None else dbias[None],
-        choice.scratch(), False,
-    )  # fmt: skip
-    return BilinearGrads(dx1, dx2, dweight, dbias)
-
-
-def _are_plain(x1: Array, x2: Array, weight: Array, bias: Array | None, grad_output: Array | None = None) -> bool:
-    """Whether these are NumPy's own arrays, of one float dtype, as kernels take them."""
-    if not (type(x1) is type(x2) is type(weight) is np.ndarray and x1.dtype in FLOATS):
-        return False
-    dtype = x1.dtype
-    for a in (x1, x2, weight, bias, grad_output):
-        if a is not None and (type(a) is not np.ndarray or a.dtype != dtype or not a.flags.carray):
-            return False
-    return True
 
 
 def plan(

@@ -19,6 +19,7 @@ from .outputs import to_fill
 from .problem import Problem, Signature, state
 
 Array = Any
+KEPT_BYTES = 8 << 20  # most that a product keeps for its gradients, beside the operands: what else a thread may use
 _MOVE = {
     "numpy": "move them with cupy.asarray(x), a layer with .to('cuda')",
     "cupy": "name no backend, or 'cuda' or 'cupy'; or move them with x.get(), a layer with .to('cpu')",
@@ -152,13 +153,60 @@ def plan_for(
         raise ShapeError(report(f"{verb}: operands do not fit", misfit.faults, given.named())) from None
 
 
+class Both(NamedTuple):
+    """The choices for a product and all its gradients, and how much the one keeps for the other: 0 where nothing.
+
+    ``at_once``: their kernels take contiguous operands as they are.
+    """
+
+    forward: Choice
+    backward: Choice
+    kept: int
+    at_once: bool
+
+
+def both_for(
+    x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
+    wrt: tuple[str, ...], uniform: bool, stored: str | None, library: str | None, backend: str | None,
+) -> Both:  # fmt: skip
+    """Plan a product together with its gradients; raise MisfitError where the shapes do not fit."""
+    return _both(x1, x2, weight, bias, index, dtype, wrt, uniform, stored, library, backend, current())
+
+
+@lru_cache(maxsize=1024)
+def _both(
+    x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
+    wrt: tuple[str, ...], uniform: bool, stored: str | None, library: str | None, name: str | None, settings: Config,
+) -> Both:  # fmt: skip
+    operands, rest = (x1, x2, weight, bias, index, dtype), (None, uniform, stored, library, name, settings)
+    ahead, back = _plan(*operands, (), *rest), _plan(*operands, wrt, *rest)
+    apart = Both(ahead.chosen, back.chosen, 0, None not in (ahead.at_once, back.at_once))
+    least, best, shapes = ahead.chosen.seconds + back.chosen.seconds, apart, (x1, x2, weight, bias, index)
+    labels = {choice.label: choice for choice in ahead.choices}
+    for choice in back.choices if uniform and not {"x1", "x2", "weight"} - set(wrt) else ():
+        seconds, elements = _keeping(choice)
+        if seconds < least:
+            least, best = seconds, Both(labels[choice.label], choice, elements, _takes_as_they_are(choice, *shapes))
+    return best
+
+
+def _keeping(choice: Choice) -> tuple[float, int]:
+    """Seconds for y and all gradients where the one keeps for the others, infinite if it does not; and how much."""
+    keep, problem = choice.kernel.keep, choice.problem
+    if keep is None or problem.is_empty or problem.axes.split or problem.axes.repeated:
+        return inf, 0
+    elements = keep.elements(problem)
+    work = keep.work(problem) if elements * problem.dtype.itemsize <= KEPT_BYTES else None
+    return inf if work is None else choice.kernel.speed.seconds(work, problem.dtype), elements
+
+
 def at_once(
-    x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, dtype: np.dtype[Any], wrt: tuple[str, ...],
-    backend: str | None,
+    x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None, dtype: np.dtype[Any],
+    wrt: tuple[str, ...], backend: str | None,
 ) -> Choice | None:  # fmt: skip
     """The choice whose kernel takes operands of these shapes as they are; None where more is to be done, or wrong."""
     try:
-        return _plan(x1, x2, weight, bias, None, dtype, wrt, None, True, None, "numpy", backend, current()).at_once
+        return _plan(x1, x2, weight, bias, index, dtype, wrt, None, True, None, "numpy", backend, current()).at_once
     except MisfitError:
         return None  # for the long way to explain
 
@@ -184,10 +232,19 @@ def _plan(
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
         raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}")
-    chosen = choices[0]
-    in_place = chosen.straight and not chosen.layout.mirrored and len(weight) == 3 and (bias is None or len(bias) == 1)
-    rows_alone = len(x1) == len(x2) == 2 and x1[0] == x2[0]
-    return Plan(signature, tuple(choices), chosen if in_place and rows_alone else None)
+    at_once = choices[0] if _takes_as_they_are(choices[0], x1, x2, weight, bias, index) else None
+    return Plan(signature, tuple(choices), at_once)
+
+
+def _takes_as_they_are(
+    choice: Choice, x1: Shape, x2: Shape, weight: Shape, bias: Shape | None, index: Shape | None
+) -> bool:
+    """Whether the kernel takes contiguous rows as they are, of which each may choose a weight."""
+    if choice.layout.mirrored or not len(x1) == len(x2) == 2 or x1[0] != x2[0]:
+        return False
+    if index is None:
+        return choice.straight and len(weight) == 3 and (bias is None or len(bias) == 1)
+    return index == x1[:1] and not choice.problem.is_empty and choice.problem.structure == "rows"
 
 
 def _choices(

@@ -92,14 +92,16 @@ def _kernels(product, backend):
 def _ours(structure, operands, backend):
     operands = dict(operands)
     g = operands.pop("grad_output")
-    verbs = (
-        (nbl.quadratic, nbl.quadratic_backward) if structure == "quadratic" else (nbl.bilinear, nbl.bilinear_backward)
-    )
-    forward, backward = (partial(verb, **operands, backend=backend) for verb in verbs)
+    if structure == "quadratic":
+        forward, backward = (
+            partial(verb, **operands, backend=backend) for verb in (nbl.quadratic, nbl.quadratic_backward)
+        )
+        return forward, lambda: (forward(), *(a for a in backward(g) if a is not None))
+    forward, vjp = (partial(verb, **operands, backend=backend) for verb in (nbl.bilinear, nbl.bilinear_vjp))
 
     def both():
-        y = forward()
-        return y, *(a for a in backward(g) if a is not None)
+        y, pullback = vjp()
+        return y, *(a for a in pullback(g) if a is not None)
 
     return forward, both
 

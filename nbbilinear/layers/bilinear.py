@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..functional import BilinearGrads, bilinear, bilinear_backward
+from ..functional import BilinearGrads, bilinear, bilinear_vjp
 from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype
 from .initial import drawn
 from .module import Module
@@ -106,8 +106,11 @@ class Bilinear(Module):
             As :func:`nbbilinear.bilinear`; also for complex or bool inputs. What was kept stays.
         """
         x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
-        y = bilinear(x1, x2, self.weight.data, getattr(self.bias, "data", None))
-        self._keep((x1, x2))
+        operands = (x1, x2, self.weight.data, getattr(self.bias, "data", None))
+        if not self.training:
+            return bilinear(*operands)
+        y, pullback = bilinear_vjp(*operands)
+        self._keep(pullback)
         return y
 
     def backward(self, grad_output: Array) -> InputGrads:
@@ -134,14 +137,10 @@ class Bilinear(Module):
         -----
         Cost: ``4 * rows * out * in1 * in2`` flop. A ``grad`` that is there is added to in place.
         """
-        x1, x2 = self._recall()
-        grad_output = self._cast("grad_output", grad_output)
-        bias = getattr(self.bias, "data", None)
+        pullback = self._recall()
         there = BilinearGrads(weight=self.weight.grad, bias=getattr(self.bias, "grad", None))
         add = any(grad is not None for grad in there)
-        grads = bilinear_backward(
-            grad_output, x1, x2, self.weight.data, bias, out=there if add else None, accumulate=add
-        )
+        grads = pullback(self._cast("grad_output", grad_output), out=there if add else None, accumulate=add)
         self.weight.grad = grads.weight
         if self.bias is not None:
             self.bias.grad = grads.bias
@@ -177,13 +176,12 @@ class Bilinear(Module):
         """
         x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
         weight, bias = self.weight.data, getattr(self.bias, "data", None)
+        y, gradients = bilinear_vjp(x1, x2, weight, bias)
 
         def pullback(grad_output: Array) -> BilinearGrads:
-            return bilinear_backward(
-                cast_operand("Bilinear", "grad_output", grad_output, weight.dtype), x1, x2, weight, bias
-            )
+            return gradients(cast_operand("Bilinear", "grad_output", grad_output, weight.dtype))
 
-        return bilinear(x1, x2, weight, bias), pullback
+        return y, pullback
 
     def _cast(self, name: str, value: Array) -> Array:
         return cast_operand("Bilinear", name, value, self.weight.dtype)
