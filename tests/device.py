@@ -38,6 +38,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
         property(lambda self, n=n: getattr(self.host, n))
         for n in ("shape", "dtype", "ndim", "size", "strides", "itemsize", "nbytes")
     )
+    data = property(lambda self: types.SimpleNamespace(ptr=self.host.ctypes.data))
     T = property(lambda self: ndarray(self.host.T))
     flags = property(
         lambda self: types.SimpleNamespace(**{n: getattr(self.host.flags, n) for n in ("c_contiguous", "f_contiguous")})
@@ -111,7 +112,8 @@ def lowered(where):
 
 def method(name):
     def call(self, *args, **options):
-        return ndarray(getattr(self.host, name)(*map(lower, args), **options))
+        found = getattr(self.host, name)(*map(lower, args), **options)
+        return self if found is self.host else ndarray(found)  # astype(copy=False) of what is right already
 
     return call
 

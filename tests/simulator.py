@@ -17,8 +17,10 @@ from nbbilinear.backends.cuda.tiles import KINDS, Tile
 
 SMALL = (Tile(8, 8, 4, 4, 4), Tile(8, 16, 4, 4, 8))
 WARPS = {  # side by side, of two tiles by two, and one above the other
-    "forward": (Tile(16, 16, 8, 2, 2),), "inputs": (Tile(32, 16, 8, 4, 4),), "weights": (Tile(32, 8, 8, 2, 2),)
+    "forward": (Tile(16, 16, 8, 2, 2),), "inputs": (Tile(32, 16, 8, 4, 4),), "weights": (Tile(32, 8, 8, 2, 2),),
+    "side": (Tile(16, 8, 8, 2, 2),),
 }  # fmt: skip
+FEW = (Tile(8, 8, 1, 4, 4),)  # four threads, two by two
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Simulator:
 
     @property
     def tiles(self):
-        return {(name, kind): WARPS[name] if sum(KINDS[kind].parts) else SMALL for name in WARPS for kind in KINDS}
+        tiles = {(name, kind): WARPS[name] if sum(KINDS[kind].parts) else SMALL for name in WARPS for kind in KINDS}
+        return tiles | {("few", kind): FEW for kind in ("f4", "f8")}
 
     def kind(self, dtype):
         return dict(self.kinds).get(dtype.name)

@@ -1,12 +1,21 @@
-"""The same product by others, on the same memory: makers of a forward call and of a forward and backward one."""
+"""The same product by others, on the same memory: makers of a forward call and of a forward and backward one.
+
+A rival that has no such dtype or precision raises NotImplementedError.
+"""
 
 import cupy
 
+_TORCH = {"float32": "highest", "tf32": "high"}
+_JAX = {"float32": "highest", "tf32": "TF32_TF32_F32", "tf32x3": "TF32_TF32_F32_X3"}
 
-def torch(x1, x2, weight, bias, g):
+
+def torch(way, x1, x2, weight, bias, g):
     """torch.nn.functional.bilinear, and its autograd."""
     import torch as t
 
+    if way.precision not in _TORCH:
+        raise NotImplementedError(f"no {way.precision}")
+    t.set_float32_matmul_precision(_TORCH[way.precision])
     leaves = [t.from_dlpack(a).detach().requires_grad_() for a in (x1, x2, weight, bias)]
     seed, stream = t.from_dlpack(g), t.cuda.ExternalStream(cupy.cuda.get_current_stream().ptr)
 
@@ -21,15 +30,17 @@ def torch(x1, x2, weight, bias, g):
     return forward, both
 
 
-def jax(x1, x2, weight, bias, g):
-    """jax.numpy.einsum in its highest precision, compiled; timed by the host, since its stream is its own."""
+def jax(way, x1, x2, weight, bias, g):
+    """jax.numpy.einsum, compiled; timed by the host, since its stream is its own."""
     import jax as j
 
+    if way.dtype == "float64":
+        j.config.update("jax_enable_x64", True)
     operands = [j.numpy.from_dlpack(a) for a in (x1, x2, weight, bias)]
     seed = j.numpy.from_dlpack(g)
 
     def product(x1, x2, weight, bias):
-        return j.numpy.einsum("bi,kij,bj->bk", x1, weight, x2, precision="highest") + bias
+        return j.numpy.einsum("bi,kij,bj->bk", x1, weight, x2, precision=_JAX[way.precision]) + bias
 
     compiled = j.jit(product)
     pulled = j.jit(lambda *operands: j.vjp(product, *operands)[1](seed))
@@ -38,8 +49,10 @@ def jax(x1, x2, weight, bias, g):
     return forward, both
 
 
-def cupy_einsum(x1, x2, weight, bias, g):
+def cupy_einsum(way, x1, x2, weight, bias, g):
     """cupy.einsum, and its gradients one by one."""
+    if way.precision != "float32":
+        raise NotImplementedError(f"no {way.precision}")
 
     def forward():
         return cupy.einsum("bi,kij,bj->bk", x1, weight, x2) + bias

@@ -3,12 +3,13 @@
 import importlib
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nbbilinear.backends.cuda import rows
+from nbbilinear.backends.cuda import rows, sets
 
 import simulator
 
@@ -77,14 +78,49 @@ TENSOR_BUGS = [
     ("products", "numbers[e] = high_part", "numbers[e] = numbers[e]"),
     ("products", "if halves and scaled:", "if False:"),
 ]  # fmt: skip
-WAYS = {  # of multiplying; the plain one, and on tensor cores numbers of more bits than one part has, and half floats
-    "f4": (("float32", "f4"), ("float64", "f8")), "tf32x3": (("float32", "tf32x3"),), "f2": (("float16", "f2"),)
-}  # fmt: skip
+SMALL_BUGS = [
+    ("elements", "(k * in1 + i) * in2 + j), load(x2, b * in2 + j), inner)\n                total = fma(load(x1, b * in1 + i), inner, total)\n            store(y", "(k * in1 + i) * in2 + j), load(x2, b * in2 + j), inner)\n                total = fma(load(x1, b * in1 + i), inner, total)\n            store(x1"),
+    ("elements", "if n < count * outs:", "if n < count * outs - 1:"),
+    ("elements", "b * y_b + k * y_k", "b * y_k + k * y_b"),
+    ("elements", "if n < end1:", "if n < end1 - 1:"),
+    ("elements", "elif n < end2:", "elif n < end2 - 1:"),
+    ("elements", "elif n < end4:", "elif n < end4 - 1:"),
+    ("elements", "i = m // in2 % in1", "i = m // in2"),
+    ("elements", "load(x1, b * in1 + i), inner)\n                total = fma(load(g", "load(x1, b * in2 + i), inner)\n                total = fma(load(g"),
+    ("few", "if vector and j < size:", "if vector:"),
+    ("few", "if j + e < size else zero", "if j < size else zero"),
+    ("few", "partial[b * threads + t + half]", "partial[t + half]"),
+    ("few", "half = threads // 2", "half = threads // 4"),
+    ("few", "range(begin + t // across, stop, down)", "range(begin + t // across, stop - 1, down)"),
+    ("few", "range(begin + t // across, stop, down)", "range(begin, stop, down)"),
+    ("few", "range(t // across, outs, down)", "range(t // across, outs - 1, down)"),
+    ("few", "if with_bias and part == 0 else zero", "if with_bias else zero"),
+    ("few", "if accumulate or j0 > 0 else zero", "if accumulate else zero"),
+    ("few", "for y in range(down):", "for y in range(1, down):"),
+    ("few", "(part * count + b) * in2 + j + e", "(part * high + b) * in2 + j + e"),
+    ("few", "second[b, e] = fma(sums[b, e], own, second[b, e])", "second[b, e] = sums[b, e] * own"),
+    ("few", "range(begin, min(in1, begin + length))", "range(begin, begin + length)"),
+    ("sides", "cuda.blockIdx.x % across) * columns", "cuda.blockIdx.x % across) * 4"),
+    ("sides", "k * inner * size", "k * inner * inner"),
+    ("sides", "range(0, inner, depth)", "range(0, inner - depth, depth)"),
+    ("sides", "k * g_k, g_b, held", "g_k, g_b, held"),
+    ("sides", "if c < size:", "if c < size - 1:"),
+    ("sides", "clear(sums, zero)", "place(t)"),
+    ("sums", "n // width * down + n % width * across", "n // width * across + n % width * down"),
+    ("small", "(y, (0, *steps(y))) if parts == 1", "(y, (0, *steps(y)[::-1])) if parts == 1"),
+]  # fmt: skip
+LAYERS = (
+    ("staging", "products"),
+    ("forward", "inputs", "weights", "sums", "sides", "few", "elements"),
+    ("compiling", "rows"),
+    ("small",),
+    ("sets",),
+)
 
 
 def sources():
     """(file, line) of every barrier."""
-    for name in ("forward", "inputs", "weights", "sums"):
+    for name in ("forward", "inputs", "weights", "sums", "sides", "few"):
         for number, line in enumerate((FOLDER / f"{name}.py").read_text().splitlines()):
             if line.strip() == BARRIER:
                 yield name, number
@@ -92,12 +128,12 @@ def sources():
 
 def install(name, text):
     """The package's module with another text, and those above it anew."""
-    above = {"staging": 0, "products": 0}.get(name, 4)
-    kernels = ("forward", "inputs", "weights", "sums")[above:]
-    module = sys.modules[f"nbbilinear.backends.cuda.{name}"]
-    exec(compile(text, module.__file__, "exec"), vars(module))
-    for other in (*kernels, "compiling"):
-        importlib.reload(sys.modules[f"nbbilinear.backends.cuda.{other}"])
+    modules = {one: sys.modules[f"nbbilinear.backends.cuda.{one}"] for layer in LAYERS for one in layer}
+    exec(compile(text, modules[name].__file__, "exec"), vars(modules[name]))
+    above = next(n for n, layer in enumerate(LAYERS) if name in layer) + 1
+    for layer in LAYERS[above:]:
+        for one in layer:
+            importlib.reload(modules[one])
 
 
 @pytest.fixture
@@ -117,7 +153,17 @@ def problems():
     """Plain and indexed rows: three tiles in every loop with a tail, without and with vectors."""
     rng = np.random.default_rng(0)
     for indexed, sizes in ((False, (40, 2, 5, 9)), (False, (19, 9, 9, 19)), (True, (19, 5, 8, 12))):
-        yield "f4", *drawn(rng, sizes, "f4", (3, 3, 3, 3), indexed)
+        yield "fused", *drawn(rng, sizes, "f4", (3, 3, 3, 3), indexed)
+
+
+def small_problems():
+    """Each small kernel, with more than it has threads, parts and tiles for."""
+    rng = np.random.default_rng(0)
+    for kernel, indexed, sizes in (
+        ("few", False, (3, 7, 19, 19)), ("few", False, (2, 1, 13, 12)), ("elements", False, (3, 5, 4, 40)),
+        ("sides", False, (19, 2, 9, 19)), ("sides", False, (17, 2, 8, 12)),
+    ):  # fmt: skip
+        yield kernel, *drawn(rng, sizes, "f4", (3, 3, 3, 3), indexed)
 
 
 def tensor_problems():
@@ -125,8 +171,8 @@ def tensor_problems():
     rng = np.random.default_rng(0)
     large = 1 << 16
     for outs, in1, most in ((1, 9, (large, 1, 1, 1)), (1, 9, (1, 1, large, 1)), (9, 2, (1, 1, 1, large))):
-        yield "tf32x3", *drawn(rng, (17, outs, in1, 17), "f4", most, indexed=False)
-    yield "f2", *drawn(rng, (9, 1, 33, 9), "f2", (63, 1, 1, 63), indexed=False)
+        yield "fused.tf32x3", *drawn(rng, (17, outs, in1, 17), "f4", most, indexed=False)
+    yield "fused.float16", *drawn(rng, (9, 1, 33, 9), "f2", (63, 1, 1, 63), indexed=False)
 
 
 def drawn(rng, sizes, dtype, most, indexed):
@@ -146,18 +192,27 @@ def is_right(some=problems):
         return False
 
 
-def faces(way, operands, which):
+def kernel_set(name):
+    """The kernels as they are now, on a device of two processors."""
+    family, _, way = name.partition(".")
+    device = replace(simulator.DEVICE, processors=40 if family == "fused" else 2)
+    found = {kernel.name: kernel for kernel in sys.modules[sets.__name__].kernel_sets("x", device, partial)}
+    halves = dict(found[f"x/{family}"].stored)
+    return halves[way] if way in halves else found[f"x/{name}"]
+
+
+def faces(name, operands, which):
     """Pairs of what the kernels find and what is true, at most as many as are needed."""
     x1, x2, w, bias, g = operands
-    stored = x1.dtype
-    chosen, device = np.zeros(len(x1), int) if which is None else which, replace(simulator.DEVICE, kinds=WAYS[way])
+    stored, kernel = x1.dtype, kernel_set(name)
+    chosen = np.zeros(len(x1), int) if which is None else which
+    room = np.full(10_000, np.nan, "f4")
     stack, a, c, d = w[chosen].astype(float), x1.astype(float), x2.astype(float), g.astype(float)
     y = np.full((g.shape[1], len(x1)), np.nan, stored).T
-    rows.forward(device, x1, x2, w, bias, which, y, None)
+    kernel.forward(x1, x2, w, bias, which, y, room)
     yield y, (np.einsum("bi,bkij,bj->bk", a, stack, c) + bias[chosen]).astype(stored)
     dx1, dx2, dw, db = (np.ones_like(operand) for operand in (x1, x2, w, bias))
-    room = np.full(10_000, np.nan, "f4")
-    rows.backward(device, g, x1, x2, w, which, dx1, dx2, dw, db, room, True)
+    kernel.backward(g, x1, x2, w, which, dx1, dx2, dw, db, room, True)
     yield dx1, (1 + np.einsum("bk,bkij,bj->bi", d, stack, c)).astype(stored)
     yield dx2, (1 + np.einsum("bk,bkij,bi->bj", d, stack, a)).astype(stored)
     terms, sums = np.ones(w.shape), np.ones(bias.shape)
@@ -166,11 +221,11 @@ def faces(way, operands, which):
     yield dw, terms.astype(stored)
     yield db, sums.astype(stored)
     twice = np.full_like(dx1, np.nan)
-    rows.backward(device, g, x1, x2, w, which, twice, None, None, None, room, False)
+    kernel.backward(g, x1, x2, w, which, twice, None, None, None, room, False)
     yield twice, dx1 - 1
 
 
-@pytest.mark.parametrize("some", [problems, tensor_problems])
+@pytest.mark.parametrize("some", [problems, tensor_problems, small_problems])
 def test_as_it_is(some):
     assert is_right(some)
 
@@ -202,9 +257,16 @@ def test_a_bug_on_tensor_cores_is_caught(changed, name, right, wrong):
 
 
 @pytest.mark.filterwarnings("ignore")
+@broken(SMALL_BUGS)
+def test_a_bug_of_small_problems_is_caught(changed, name, right, wrong):
+    changed(name, mutated(name, right, wrong))
+    assert not is_right(small_problems)
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "number"), list(sources()))
 def test_a_barrier_less_is_caught(changed, name, number):
     lines = (FOLDER / f"{name}.py").read_text().splitlines()
     lines[number] = lines[number].replace(BARRIER, "pass")
     changed(name, "\n".join(lines))
-    assert not is_right()
+    assert not is_right(small_problems if name in ("sides", "few") else problems)

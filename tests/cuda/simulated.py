@@ -9,6 +9,7 @@ import pytest
 import nbbilinear as nbl
 from nbbilinear import BilinearGrads, backends
 from nbbilinear.backends.cuda import choice, sets
+from nbbilinear.backends.cuda.launch import Cuda
 from nbbilinear.backends.cuda.segments import segments_of
 
 import cases
@@ -100,6 +101,50 @@ def test_tensor_cores_to_the_bit(way, sizes):
 
 def widely(ours):
     return {name: a if a is None or name == "index" else halves.widely(a) for name, a in ours.items()}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "sizes", "way"),
+    [
+        ("elements", (5, 3, 4, 70, 1), "float32"), ("elements", (1, 1, 1, 1, 1), "float64"),
+        ("few", (3, 5, 7, 19, 1), "float32"), ("few", (9, 3, 12, 8, 1), "float64"), ("few", (1, 1, 1, 1, 1), "float32"),
+        ("sides", (19, 2, 9, 19, 2), "float32"), ("sides", (18, 3, 12, 20, 2), "float64"),
+        ("sides", (17, 1, 9, 17, 2), "tf32x3"), ("sides", (3, 2, 8, 24, 2), "bfloat16"),
+        ("sides", (1, 1, 1, 1, 1), "tf32"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_small_problems_to_the_bit(kernel, sizes, way, accumulate):
+    dtype, precision = TENSOR.get(way, (way, "float32"))
+    ours, g = problem(sizes, halves.dtype(dtype), indexed=False)
+    exact = oracle.faces(**widely(ours), grad_output=halves.widely(g))
+    begun = BilinearGrads(*(np.full_like(ours[name], 3) for name in BilinearGrads._fields))
+    name = f"simulator/{kernel}"
+    with nbl.config(precision=precision):
+        if kernel != "sides":  # which is for gradients
+            turned = np.full((sizes[1], sizes[0]), np.nan, dtype).T
+            np.testing.assert_array_equal(nbl.bilinear(**ours, out=turned, backend=name), exact["y"].value)
+        g = np.asfortranarray(g)
+        found = nbl.bilinear_backward(g, **ours, out=begun, accumulate=accumulate, backend=name)
+        for wrt in ("x1", "x2"):
+            alone = nbl.bilinear_backward(g, **ours, wrt=wrt, backend=name)
+            np.testing.assert_array_equal(getattr(alone, wrt), exact[wrt].value.astype(getattr(alone, wrt).dtype))
+    for wrt, gradient in found._asdict().items():
+        np.testing.assert_array_equal(gradient, (exact[wrt].value + 3 * accumulate).astype(gradient.dtype))
+
+
+def test_the_plan_takes_what_is_quickest_and_says_so():
+    """By rule: tiny problems in one launch, few rows, few outputs, and else fused."""
+    kernels = {kernel.name: kernel for kernel in sets.kernel_sets("x", Cuda(132, 90), functools.partial)}
+    for sizes, backward, name in (
+        ((32, 10, 20, 5), True, "x/elements"), ((4, 100, 100, 50), True, "x/few"),
+        ((4, 1000, 1000, 50), False, "x/few"), ((65536, 256, 256, 1), True, "x/sides"),
+        ((65536, 64, 64, 64), True, "x/fused"), ((65536, 64, 64, 64), False, "x/fused"),
+    ):  # fmt: skip
+        b, i, j, k = sizes
+        planned = nbl.plan((b, i), (b, j), (k, i, j), (k,), backward=backward, backend="numpy").chosen.problem
+        usual = [kernel for kernel in kernels.values() if "float32" in kernel.precisions]
+        assert min(usual, key=lambda kernel: kernel.cost(planned)).name == name, sizes
 
 
 @pytest.mark.parametrize("way", TENSOR)

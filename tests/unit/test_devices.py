@@ -90,6 +90,20 @@ def test_a_device_that_is_too_old():
         nbl.plan((7, 3), (7, 4), (5, 3, 4), backend="cuda")
 
 
+def test_precisions_are_those_of_the_device(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    sizes = (7, 3), (7, 4), (5, 3, 4)
+    sentence = r"precision 'tf32' needs tensor cores; 'cuda' computes float32 here in 'float32': choose with"
+    with nbl.config(precision="tf32"):
+        with device.in_place_of_cupy(a_device("75")), pytest.raises(nbl.BackendError, match=sentence):
+            nbl.plan(*sizes, backend="cuda")
+        with device.in_place_of_cupy(a_device("90")):
+            assert nbl.plan(*sizes, backend="cuda").chosen.label == "cuda/fused.tf32"
+    with device.in_place_of_cupy(a_device("90")):
+        assert "tf32" not in str(nbl.plan(*sizes, backend="cuda"))
+        assert "cuda/fused.tf32x3" in info.facts()["backends"]["cuda"]
+
+
 def test_no_compiler(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     sentence = r"numba_cuda and cuda\.core is not installed, which compiles the kernels: pip install"

@@ -19,6 +19,7 @@ _TENSOR = {
     "forward": (_WARPS, _FEW_WARPS),
     "inputs": (Tile(64, 64, 16, 4, 8), _FEW_WARPS),
     "weights": (_WARPS, _FEW_WARPS),
+    "side": (_WARPS,),
 }
 TILES: dict[tuple[str, str], tuple[Tile, ...]] = {
     ("forward", "f4"): (_WIDE, _TALL, _SQUARE, _SMALL),
@@ -27,6 +28,10 @@ TILES: dict[tuple[str, str], tuple[Tile, ...]] = {
     ("inputs", "f8"): (_DOUBLE, _SMALL_DOUBLE),
     ("weights", "f4"): (Tile(128, 128, 8, 8, 8), _DOUBLE, _SMALL),
     ("weights", "f8"): (_DOUBLE, _SMALL_DOUBLE),
+    ("side", "f4"): (_WIDE, _SQUARE, _SMALL),
+    ("side", "f8"): (_DOUBLE, _SMALL_DOUBLE),
+    ("few", "f4"): (Tile(32, 128, 1, 4, 4), Tile(64, 128, 1, 8, 4)),  # rows in registers of 256 threads; 16 spill
+    ("few", "f8"): (Tile(32, 128, 1, 4, 4),),
     **{(name, kind): tiles for name, tiles in _TENSOR.items() for kind in ("tf32", "tf32x3", "f2", "b2")},
 }
 
@@ -85,6 +90,11 @@ def cut_of_weight(device: Any, kind: str, rows: int, outs: int, in1: int, in2: i
 def cut_of_bias(device: Any, rows: int, outs: int) -> int:
     """The slices that the sum of the bias's gradient is cut into."""
     return slices(rows, -(-outs // SUMS.columns), outs * 8, device.processors, device.slice_rows)
+
+
+def parts_of_few(device: Any, in1: int, blocks: int) -> int:
+    """The parts that i is cut into where so many blocks of few rows would leave processors idle."""
+    return max(1, min(in1, 2 * int(device.processors) // blocks))
 
 
 def rows_at_a_time(device: Any, kind: str, rows: int, in1: int, in2: int) -> int:

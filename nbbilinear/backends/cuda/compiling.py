@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from numba import cuda, types
 
 from ...errors import BackendError
-from . import forward, inputs, sums, weights
+from . import elements, few, forward, inputs, sides, sums, weights
 from .tiles import KINDS, STORED, Kernel
 
 FACTORIES: dict[str, tuple[Callable[[Kernel], Callable[..., None]], str]] = {
@@ -16,6 +16,12 @@ FACTORIES: dict[str, tuple[Callable[[Kernel], Callable[..., None]], str]] = {
     "inputs.parts": (inputs.make, inputs.PARTS_ARGUMENTS),
     "weights": (weights.make, weights.ARGUMENTS),
     "weights.parts": (weights.make, weights.PARTS_ARGUMENTS),
+    "first": (sides.make_first, sides.ARGUMENTS),
+    "second": (sides.make_second, sides.ARGUMENTS),
+    "few": (few.make, few.ARGUMENTS),
+    "few.inputs": (few.make_inputs, few.INPUTS_ARGUMENTS),
+    "elements": (elements.make, elements.ARGUMENTS),
+    "elements.backward": (elements.make_backward, elements.BACKWARD_ARGUMENTS),
     "slices": (sums.make_slices, sums.SLICES_ARGUMENTS),
     "bias": (sums.make_bias, sums.BIAS_ARGUMENTS),
     "bias.parts": (sums.make_bias, sums.BIAS_PARTS_ARGUMENTS),

@@ -49,7 +49,7 @@ def make(kernel):
         for j0 in range(0, in2, columns):
             clear(sums, zero)
             for i0 in range(0, in1, depth):
-                stage_rows(a, x1, order, first, stop, in1, 1, i0, in1, held, t, zero)
+                stage_rows(a, x1, 0, order, first, stop, in1, 1, i0, in1, x1, 0, 0, held, t, zero)
                 stage_matrix(b_, weight, matrix + i0 * in2 + j0, in2, in1 - i0, in2 - j0, t, zero)
                 cuda.syncthreads()
                 multiply(a, b_, left, right, sums, ty, tx)

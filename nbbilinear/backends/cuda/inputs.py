@@ -64,7 +64,7 @@ def make(kernel):
             for i in range(in1):
                 clear(sums, zero)
                 for k0 in range(0, outs, depth):
-                    stage_rows(a, g, order, first, stop, g_b, g_k, k0, outs, held, t, zero)
+                    stage_rows(a, g, 0, order, first, stop, g_b, g_k, k0, outs, g, 0, 0, held, t, zero)
                     stage_matrix(b_, weight, matrices + k0 * step + i * in2 + j0, step, outs - k0, in2 - j0, t, zero)
                     cuda.syncthreads()
                     multiply(a, b_, left, right, sums, ty, tx)

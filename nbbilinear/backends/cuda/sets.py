@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..contract import KernelSet, Speed
-from . import estimates, rows
+from ..contract import KernelSet, Speed, Work
+from . import estimates, rows, small
 
 Bound = Callable[[Callable[..., Any], Any], Callable[..., Any]]
 TENSOR_CORES = 80  # the compute capability from which on they take numbers of 11 bits with the range of float32
@@ -17,26 +17,53 @@ _TENSOR = {kind: Speed({"": rate}, _BYTES, _LAUNCH) for kind, rate in (("tf32", 
 _HALVES = (("float16", "f2"), ("bfloat16", "b2"))
 
 
+class Family(NamedTuple):
+    """Drivers, what they cost and need, and the kinds of products they are for."""
+
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    work: Callable[..., Work | None]
+    workspace: Callable[..., int]
+    tensor: bool
+
+
+_FAMILIES = {
+    "fused": Family(rows.forward, rows.backward, estimates.work, estimates.workspace, tensor=True),
+    "sides": Family(
+        rows.forward, partial(rows.backward, inputs=small.sides), small.sides_work, small.rest_workspace, tensor=True
+    ),
+    "few": Family(
+        small.few, partial(rows.backward, inputs=small.few_inputs), small.few_work, small.few_workspace, tensor=False
+    ),
+    "elements": Family(small.elements, small.elements_backward, small.elements_work, small.nothing, tensor=False),
+}
+
+
 def kernel_sets(place: str, device: Any, bound: Bound) -> tuple[KernelSet, ...]:
     """Kernel sets of backend ``place``; ``bound(function, device)`` makes a driver a kernel."""
-    plain = _fused(f"{place}/fused", device, bound, _PLAIN)
-    if device.capability < TENSOR_CORES:
-        return (plain,)
-    halves = tuple(
-        (name, _fused(f"{place}/fused.{name}", _only(device, kind, name), bound, _TENSOR["tf32"]))
-        for name, kind in _HALVES
-    )
-    asked = (
-        _fused(f"{place}/fused.{kind}", _only(device, kind), bound, speed)._replace(precisions=(kind,))
-        for kind, speed in _TENSOR.items()
-    )
-    return tuple(kernel._replace(stored=halves) for kernel in (plain, *asked))
+    found = []
+    for name, family in _FAMILIES.items():
+        of_family = partial(_set, family, bound)
+        plain = of_family(f"{place}/{name}", device, _PLAIN)
+        if not family.tensor or device.capability < TENSOR_CORES:
+            found.append(plain)
+            continue
+        halves = tuple(
+            (dtype, of_family(f"{place}/{name}.{dtype}", _only(device, kind, dtype), _TENSOR["tf32"]))
+            for dtype, kind in _HALVES
+        )
+        asked = (
+            of_family(f"{place}/{name}.{kind}", _only(device, kind), speed)._replace(precisions=(kind,))
+            for kind, speed in _TENSOR.items()
+        )
+        found += [kernel._replace(stored=halves) for kernel in (plain, *asked)]
+    return tuple(found)
 
 
-def _fused(name: str, device: Any, bound: Bound, speed: Speed) -> KernelSet:
+def _set(family: Family, bound: Bound, name: str, device: Any, speed: Speed) -> KernelSet:
     return KernelSet(
-        name, "rows", bound(rows.forward, device), bound(rows.backward, device),
-        partial(estimates.work, device), partial(estimates.workspace, device), speed,
+        name, "rows", bound(family.forward, device), bound(family.backward, device),
+        partial(family.work, device), partial(family.workspace, device), speed,
         exchange=False, batch_invariant=False,
     )  # fmt: skip
 

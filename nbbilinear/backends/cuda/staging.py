@@ -24,14 +24,17 @@ def stage_of_matrix(kernel):
     return stage
 
 
-def stage_of_rows(kernel):
-    """A word that fills ``a[p, r]`` with source[row of first + r, column + p], and with zeros beyond stop and size."""
-    (rows, _, depth, _, _), threads, lanes, vector = kernel.tile, kernel.tile.threads, kernel.lanes, kernel.vector
-    pieces, pitch = depth // lanes, kernel.pitches[0]
-    total, row_at = rows * pieces, row_of_order(kernel)
+def stage_of_rows(kernel, width=None, pitch=None, scaled=False):
+    """A word that fills ``a[p, r]`` with source[start + row of first + r, column + p], with zeros beyond stop and size.
+
+    ``scaled``: times the factor of the row. ``width`` and ``pitch``: not those of ``a``.
+    """
+    depth, threads, lanes, vector = kernel.tile.depth, kernel.tile.threads, kernel.lanes, kernel.vector
+    pieces, pitch = depth // lanes, pitch or kernel.pitches[0]
+    total, row_at = (width or kernel.tile.rows) * pieces, row_of_order(kernel)
 
     @device
-    def stage(a, source, order, first, stop, down, across, column, size, held, t, zero):
+    def stage(a, source, start, order, first, stop, down, across, column, size, factors, offset, step, held, t, zero):
         for v in range(t, total, threads):
             r = v // pieces
             c = (v % pieces) * lanes
@@ -39,13 +42,18 @@ def stage_of_rows(kernel):
             for e in range(lanes):
                 held[e] = zero
             if b < stop:
-                at = row_at(order, b) * down + (column + c) * across
+                row = row_at(order, b)
+                at = start + row * down + (column + c) * across
                 if vector and column + c < size:
                     read16(held, 0, source, at)
                 elif not vector:
                     for e in range(lanes):
                         if column + c + e < size:
                             held[e] = load(source, at + e * across)
+                if scaled:
+                    factor = load(factors, offset + row * step)
+                    for e in range(lanes):
+                        held[e] *= factor
             for e in range(lanes):
                 a[(c + e) * pitch + r] = held[e]
 

@@ -5,22 +5,23 @@ from numba import cuda
 from .simt import load, store
 from .staging import row_of_order
 
-SLICES_ARGUMENTS = "rs" + "iii"
+SLICES_ARGUMENTS = "rs" + "iiiiii"
 BIAS_ARGUMENTS = "ss" + "pp" + "iiiiii"
 BIAS_PARTS_ARGUMENTS = "sr" + "pp" + "iiiiii"
 
 
 def make_slices(kernel):
-    """target[n] = sum_s parts[s, n], or that added to it; a thread for every n."""
+    """target[n // width, n % width] = sum_s parts[s, n], or that added to it; a thread for every n."""
     threads, zero = kernel.tile.threads, kernel.real(0)
 
-    def slices(parts, target, count, length, accumulate):
+    def slices(parts, target, count, length, width, down, across, accumulate):
         n = cuda.blockIdx.x * threads + cuda.threadIdx.x
         if n < length:
             total = zero
             for s in range(count):
                 total += load(parts, s * length + n)
-            store(target, n, total + load(target, n) if accumulate else total)
+            at = n // width * down + n % width * across
+            store(target, at, total + load(target, at) if accumulate else total)
 
     return slices
 
