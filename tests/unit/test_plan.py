@@ -133,8 +133,10 @@ CARD = [  # (rows, in1, in2, out), forward and backward: the estimates of a devi
     ((1 << 20, 32, 32, 32), "cuda/fused", "cuda/fused"),
     ((128, 20, 30, 40), "cuda/fused", "cuda/fused"),
     ((16384, 8, 8, 256), "cupy/gemm.outer", "cupy/gemm.outer"),
-    ((512, 512, 512, 512), "cuda/fused", "cupy/gemm.outer"),
-    ((4, 100, 100, 50), "cuda/fused", "cupy/gemm.outer"),
+    ((512, 512, 512, 512), "cuda/fused", "cuda/sides"),
+    ((65536, 256, 256, 1), "cuda/fused", "cuda/sides"),
+    ((4, 100, 100, 50), "cuda/fused", "cuda/few"),
+    ((32, 10, 20, 5), "cuda/fused", "cuda/elements"),
 ]
 
 
