@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import calls
-from .errors import ConfigError
 from .execute import BilinearGrads
-from .forms import Form, calls_for
+from .forms import Form, FormPlan, calls_for
 from .plan import Plan
 from .pullback import vjp
 
@@ -198,20 +196,20 @@ def bilinear_vjp(
 def plan(
     x1: Array | tuple[int, ...],
     x2: Array | tuple[int, ...],
-    weight: Array | tuple[int, ...],
+    weight: Array | tuple[int, ...] | Form,
     bias: Array | tuple[int, ...] | None = None,
     *,
     index: Array | tuple[int, ...] | None = None,
     dtype: Any = None,
     backward: bool = False,
     backend: str | None = None,
-) -> Plan:
+) -> Plan | FormPlan:
     """Say how a product would be computed: structure, kernel, cost; and keep that for ``Plan.run``.
 
     Parameters
     ----------
     x1, x2, weight, bias, index : array, or tuple of int
-        Operands of :func:`bilinear`, or only their shapes.
+        Operands of :func:`bilinear`, or only their shapes; a form as it is.
     dtype : dtype, optional
         With shapes: what the operands are promoted to. Default float32.
     backward : bool
@@ -222,7 +220,8 @@ def plan(
     Returns
     -------
     Plan
-        ``print`` it; ``.flop``, ``.workspace_bytes``; ``.run(x1, x2, weight, ...)``.
+        ``print`` it; ``.flop``, ``.workspace_bytes``; ``.run(x1, x2, weight, ...)``. Of a form, its steps with the flop
+        of each, and the kernel that does them at once where there is one.
 
     Examples
     --------
@@ -231,6 +230,4 @@ def plan(
     >>> pairs.flop == 2 * (1000 * 64 * 512 + 1000 * 1000 * 64 * 8)
     True
     """
-    if isinstance(weight, Form):
-        raise ConfigError("plan: a form is no single kernel and has no plan; its docstring says what it costs")
-    return calls.plan("plan", x1, x2, weight, bias, index, dtype, backward, backend)
+    return calls_for(weight).plan("plan", x1, x2, weight, bias, index, dtype, backward, backend)

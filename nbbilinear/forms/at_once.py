@@ -32,12 +32,9 @@ def forward(form: Form, x1: Array, x2: Array, bias: Array | None, backend: str |
     if not _fit(form, x1, x2, bias, settings):
         return None
     y = np.empty((len(x1), form.shape[0]), x1.dtype)
-    kernel = None
-    if form.kernel is not None:
-        operands = form.operands(form.parameters)
-        kernel = kernel_for(form.kernel, len(x1), tuple(a.shape for a in operands), x1.dtype, backend, settings)
+    kernel = _kernel(form, x1, backend, settings)
     if kernel is not None:
-        kernel.forward(x1, x2, *operands, y)
+        kernel.forward(x1, x2, *form.operands(form.parameters), y)
     elif (settings.backend if backend is None else backend) in UNASKED:
         with bound(_terms(form), _parts(form.parameters), None, 0, form.sizes, None, form.memo) as p:
             rule.forward(_terms(form), x1[:, None], x2[:, None], p, y[:, None, None])
@@ -60,10 +57,16 @@ def backward(
     if grad_output.dtype != x1.dtype or grad_output.shape != (len(x1), form.shape[0]):
         return None
     dx1, dx2 = np.empty_like(x1), np.empty_like(x2)
-    learned = {name: np.zeros(a.shape, a.dtype) for name, a in form.parameters.items()}
-    with bound(_terms(form), _parts(form.parameters), _parts(learned), 0, form.sizes, None, form.memo) as p:
-        g = grad_output[:, None, None]
-        rule.backward(_terms(form), g, x1[:, None], x2[:, None], p, dx1[:, None], dx2[:, None], add=False)
+    kernel = _kernel(form, x1, None, settings)
+    if hasattr(kernel, "backward") and grad_output.flags.carray:
+        learned = {name: np.empty_like(a) for name, a in form.parameters.items()}
+        kernel.backward(grad_output, x1, x2, *form.parameters.values(), dx1, dx2, *learned.values())
+    else:
+        found: dict[str, Array] = {}
+        with bound(_terms(form), _parts(form.parameters), found, 0, form.sizes, None, form.memo) as p:
+            g = grad_output[:, None, None]
+            rule.backward(_terms(form), g, x1[:, None], x2[:, None], p, dx1[:, None], dx2[:, None], add=False)
+        learned = {name: np.ascontiguousarray(found[name]) for name in form.parameters}
     dbias = None if bias is None else grad_output.sum(axis=0)
     return BilinearGrads(dx1, dx2, form.replace(learned), dbias)
 
@@ -83,6 +86,13 @@ def _fit(form: Form, x1: Array, x2: Array, bias: Array | None, settings: Config)
     return 0 not in form.shape and not settings.batch_invariant and settings.precision == "float32"
 
 
+def _kernel(form: Form, x1: Array, backend: str | None, settings: Config) -> Any:
+    if form.kernel is None:
+        return None
+    shapes = tuple(a.shape for a in form.parameters.values())
+    return kernel_for(form.kernel, len(x1), shapes, x1.dtype, backend, settings)
+
+
 def _terms(form: Form) -> tuple[Term, ...]:
     found = form.memo.get("terms")
     if found is None:
@@ -97,14 +107,10 @@ def _parts(parameters: Mapping[str, Array]) -> dict[str, Array]:
 
 def rows(form: Form, parts: Mapping[str, Array], problem: Problem, backend: str | None) -> Callable[..., None] | None:
     """Y of paired rows that lie anywhere, as the plan's machinery calls a kernel; None where there is none."""
-    alone = problem.structure == "rows" and not (problem.selected or problem.axes.mirrored)
-    if form.kernel is None or not alone or problem.dtype not in FLOATS or any(len(part) > 1 for part in parts.values()):
-        return None
-    operands = form.operands({name: part[0] for name, part in parts.items()})
-    shapes = tuple(a.shape for a in operands)
-    kernel = kernel_for(form.kernel, problem.shared, shapes, problem.dtype, backend, current())
+    kernel = kernel_of(form, parts, problem, backend)
     if kernel is None:
         return None
+    operands = form.operands({name: part[0] for name, part in parts.items()})
     prepare = import_module("nbbilinear.backends.numba.arrays").prepare
 
     def forward(x1: Array, x2: Array, _w: Array, _b: Array, _which: Array | None, y: Array, _s: Array) -> None:
@@ -114,6 +120,15 @@ def rows(form: Form, parts: Mapping[str, Array], problem: Problem, backend: str 
             y[...] = lent
 
     return forward
+
+
+def kernel_of(form: Form, parts: Mapping[str, Array], problem: Problem, backend: str | None) -> Any:
+    """The module of the kernel for paired rows with one form; None where there is none."""
+    alone = problem.structure == "rows" and not (problem.selected or problem.axes.mirrored)
+    if form.kernel is None or not alone or problem.dtype not in FLOATS or any(len(part) > 1 for part in parts.values()):
+        return None
+    shapes = tuple(part.shape[1:] for part in parts.values())
+    return kernel_for(form.kernel, problem.shared, shapes, problem.dtype, backend, current())
 
 
 @lru_cache(maxsize=1024)

@@ -13,10 +13,12 @@ Array = Any
 
 @contextmanager
 def bound(
-    terms: Sequence[Term], parts: Mapping[str, Array], gradients: Mapping[str, Array] | None, which: int | Array,
+    terms: Sequence[Term], parts: Mapping[str, Array], gradients: dict[str, Array] | None, which: int | Array,
     sizes: Mapping[str, int], backend: str | None, memo: dict[Any, Any],
 ) -> Iterator[Bound]:  # fmt: skip
     """Bind the form ``which`` of a stack of parameters (count or 1, ...); at the end add to ``gradients``.
+
+    A gradient that is not there yet is entered, of one form; what nothing was added to is left out.
 
     An array names the form that each row uses: the whole stack is bound.
     """
@@ -28,11 +30,15 @@ def bound(
     if gradients is None:
         yield Bound(arrays, None, sizes, backend, memo)
         return
-    collected = {name: np.zeros_like(array) for name, array in arrays.items()}
+    collected: dict[str, Array] = {}
     yield Bound(arrays, collected, sizes, backend, memo)
-    for name, lay in lays.items():
-        total = _at(gradients[name], which)
-        np.add(total, lay.settle(collected[name]), out=total)
+    for name, gradient in collected.items():
+        settled = lays[name].settle(gradient)
+        if name in gradients:
+            total = _at(gradients[name], which)
+            np.add(total, settled, out=total)
+        else:
+            gradients[name] = settled
 
 
 def _at(part: Array, which: int) -> Array:

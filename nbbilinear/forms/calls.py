@@ -37,8 +37,8 @@ def forward(
     if out is not None:
         check_same_kind(verb, {"x1": x1, "x2": x2, "out": out})
     arranged, leading = collapse(given)
-    problem = _state(verb, weight, arranged, given, lead, (), leading)
-    place = _place(backend)
+    problem = state_of(verb, weight, arranged, given, lead, (), leading)
+    place = place_of(backend)
     if out is None:
         y = np.empty(problem.out_shape, given.dtype)
     else:
@@ -68,8 +68,8 @@ def backward(
     lead = weight.lead(indexed=index is not None)
     given = take(verb, x1, x2, weight.blank(), bias, index)
     wanted = wanted_operands(verb, wrt, given)
-    problem = _state(verb, weight, given, given, lead, wanted, None)
-    place = _place(backend)
+    problem = state_of(verb, weight, given, given, lead, wanted, None)
+    place = place_of(backend)
     plain = out._replace(weight=None) if isinstance(out, BilinearGrads) else out
     others = {f"out.{name}": a for name, a in (plain._asdict() if isinstance(plain, BilinearGrads) else {}).items()}
     check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, **others})
@@ -95,7 +95,7 @@ def _cast(given: Operands) -> tuple[Array, Array, Array]:
     return given.x1.astype(given.dtype, copy=False), given.x2.astype(given.dtype, copy=False), given.weight
 
 
-def _state(
+def state_of(
     verb: str, form: Form, arranged: Operands, given: Operands, lead: Lead, wrt: tuple[str, ...], leading: Shape | None
 ) -> Problem:
     """The problem of the product, its bias left to the verb."""
@@ -123,7 +123,7 @@ def _stated(signature: Signature) -> Problem:
     return state(signature)._replace(fused_bias=False)
 
 
-def _place(backend: str | None) -> str | None:
+def place_of(backend: str | None) -> str | None:
     """The backend asked for, if it is one."""
     asked = current().backend if backend is None else backend
     if asked is None or asked == "auto":

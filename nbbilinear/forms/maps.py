@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..axes import Shape
 from .steps import Bound, Lay, Order
 
 Array = Any
@@ -41,6 +42,10 @@ class Dense(NamedTuple):
         if p.gradients is not None:
             p.add(self.name, (self._flat(x, array).T @ flat).reshape(array.shape))
         return (flat @ self._matrix(array).T).reshape(x.shape) if wanted else None
+
+    def flop(self, features: Shape, p: Bound) -> int:
+        """Two for each number of the parameter, and features that are not contracted."""
+        return 2 * prod(features[: len(features) - len(self.over)]) * int(p.arrays[self.name].size)
 
     @property
     def _rest(self) -> str:
@@ -94,6 +99,10 @@ class DenseBlocks(NamedTuple):
         p.add(self.name, gradient.reshape(array.shape))
         return dx
 
+    def flop(self, features: Shape, p: Bound) -> int:
+        """Two for each number of the parameter, and each q."""
+        return 2 * features[1] * int(p.arrays[self.name].size)
+
 
 class Arrange(NamedTuple):
     """Features seen as axes ``have``, brought into the order ``want``. Moves numbers, computes nothing."""
@@ -116,6 +125,10 @@ class Arrange(NamedTuple):
         back = (1 + self.want.index(letter) for letter in self.have)
         return g.transpose(0, *back).reshape(x.shape) if wanted else None
 
+    def flop(self, features: Shape, p: Bound) -> int:  # noqa: ARG002
+        """None: numbers are moved."""
+        return 0
+
 
 class Sum(NamedTuple):
     """y[b, k] = sum_n x[b, n, k]."""
@@ -132,3 +145,7 @@ class Sum(NamedTuple):
     def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:  # noqa: ARG002
         """Every summand has the gradient of the sum."""
         return np.broadcast_to(g[:, None], x.shape) if wanted else None
+
+    def flop(self, features: Shape, p: Bound) -> int:  # noqa: ARG002
+        """One addition for each number."""
+        return prod(features)

@@ -22,7 +22,7 @@ Array = Any
 Selection = Any  # a slice, or row numbers
 
 
-def choice(form: Form, parts: Mapping[str, Array], problem: Problem, gradients: Mapping[str, Array] | None,
+def choice(form: Form, parts: Mapping[str, Array], problem: Problem, gradients: dict[str, Array] | None,
            backend: str | None) -> Choice:  # fmt: skip
     """The form's product as the choice of a plan. ``gradients`` of the parameters are added to."""
     layout = _laid_out(problem)
@@ -66,7 +66,7 @@ def _forward(
 
 def _backward(
     terms: tuple[Term, ...], parts: Mapping[str, Array], sizes: Mapping[str, int], backend: str | None, stacked: bool,
-    gradients: Mapping[str, Array] | None, memo: dict[Any, Any],
+    gradients: dict[str, Array] | None, memo: dict[Any, Any],
 ) -> Callable[..., None]:  # fmt: skip
     by_row = all(term.by_row for term in terms)
 

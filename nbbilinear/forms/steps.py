@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ..axes import Shape
+
 Array = Any
 
 
@@ -74,7 +76,7 @@ class Bound(NamedTuple):
     """
 
     arrays: Mapping[str, Array]
-    gradients: Mapping[str, Array] | None
+    gradients: dict[str, Array] | None
     sizes: Mapping[str, int]
     backend: str | None
     memo: dict[Any, Any]
@@ -85,9 +87,22 @@ class Bound(NamedTuple):
         return self if self.which is None else self._replace(which=self.which[s, m])
 
     def add(self, name: str, gradient: Array) -> None:
-        """Add to the gradient of a bound parameter."""
-        if self.gradients is not None:
+        """Add to the gradient of a bound parameter; the first array to come is kept, and added to."""
+        if self.gradients is None:
+            return
+        if name in self.gradients:
             np.add(self.gradients[name], gradient, out=self.gradients[name])
+        else:
+            self.gradients[name] = gradient
+
+    def total(self, name: str) -> Array:
+        """Return the gradient of a bound parameter, zeros where nothing was added yet; it may be written to."""
+        if self.gradients is None or name not in self.gradients:
+            zeros = np.zeros_like(self.arrays[name])
+            if self.gradients is not None:
+                self.gradients[name] = zeros
+            return zeros
+        return self.gradients[name]
 
 
 class Map(Protocol):
@@ -104,6 +119,10 @@ class Map(Protocol):
 
     def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:
         """Add the parameters' gradients to ``p``; return that of x where it is wanted."""
+        ...
+
+    def flop(self, features: Shape, p: Bound) -> int:
+        """Return the multiplications and additions for a row with features of this shape."""
         ...
 
 
@@ -130,6 +149,10 @@ class Core(Protocol):
 
     def pull(self, g: Array, u: Array, v: Array, p: Bound, wanted: tuple[bool, bool]) -> tuple[Array, Array]:
         """Add the parameters' gradients to ``p``; return those of u and v, None where not wanted."""
+        ...
+
+    def flop(self, rows: tuple[int, int, int], u: Shape, v: Shape, p: Bound) -> int:
+        """Return the multiplications and additions for rows (shared, n, m) with features of these shapes."""
         ...
 
     def exchange(self) -> "Core":

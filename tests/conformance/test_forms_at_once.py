@@ -29,6 +29,12 @@ SIZES = (  # of letters: one, primes, more than a tile and a panel
 )
 
 
+@pytest.fixture(autouse=True)
+def _forgets_what_small_sizes_took():
+    yield
+    at_once.kernel_for.cache_clear()
+
+
 def drawn(name, sizes, rows, dtype, values=cases.small_integers):
     rng, kind = np.random.default_rng(rows), FORMS[name]
     sizes = sizes | dict(kind.fixed)
@@ -42,11 +48,18 @@ def drawn(name, sizes, rows, dtype, values=cases.small_integers):
 @pytest.mark.parametrize("rows", [1, 33, 70])
 @pytest.mark.parametrize("sizes", SIZES, ids=lambda sizes: "x".join(map(str, sizes.values())))
 @pytest.mark.parametrize("name", KERNELS)
-def test_kernels_bit_for_bit(name, sizes, rows, dtype):
+def test_kernels_bit_for_bit(name, sizes, rows, dtype, monkeypatch):
+    monkeypatch.setattr(at_once, "SMALLEST", 1)
+    at_once.kernel_for.cache_clear()
     given = drawn(name, sizes, rows, dtype)
     want = cases.definition(**formed.expanded(given))
     np.testing.assert_array_equal(nbl.bilinear(**given, backend="numba"), want)
     np.testing.assert_array_equal(nbl.bilinear(**given, backend="numpy"), want)
+    found, plain = (nbl.bilinear_backward(want, **given, backend=one) for one in (None, "numpy"))
+    for one, other in zip(found[:2] + found[3:], plain[:2] + plain[3:], strict=True):
+        np.testing.assert_array_equal(one, other)
+    for parameter, gradient in plain.weight.parameters.items():
+        np.testing.assert_array_equal(found.weight.parameters[parameter], gradient)
     wide = np.full((*want.shape, 2), np.nan, dtype)
     nbl.bilinear(**given, out=wide[..., 1], backend="numba")
     np.testing.assert_array_equal(wide[..., 1], want)

@@ -1,10 +1,12 @@
 """The complex diagonal core, on real and imaginary halves: two weighted diagonal cores, or one compiled pass."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...axes import Shape
 from ...compiled import core_loops
 from ..steps import Bound, Lay, Plain
 from .diagonal import FEW, Diagonal
@@ -59,6 +61,11 @@ class ComplexDiagonal(NamedTuple):
             p.add("real", learned[0].reshape(p.arrays["real"].shape))
             p.add("imag", learned[1].reshape(p.arrays["imag"].shape))
         return None if du is None else du[:, None], None if dv is None else dv[:, None]
+
+    def flop(self, rows: tuple[int, int, int], u: Shape, v: Shape, p: Bound) -> int:
+        """Those of two diagonal cores, and their sum."""
+        outputs = int(p.arrays["real"].shape[-2])
+        return _REAL.flop(rows, u, v, p) + _IMAG.flop(rows, u, v, p) + prod(rows) * outputs
 
     def exchange(self) -> "ComplexDiagonal":
         """Return the product of exchanged rows: the conjugate is then the first one's."""

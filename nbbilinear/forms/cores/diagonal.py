@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...axes import Shape
 from ...compiled import core_loops
 from ..steps import Bound, Lay, Plain
 
@@ -71,6 +72,14 @@ class Diagonal(NamedTuple):
             _scatter(p.gradients[self.name], p.which, np.einsum("smkhr,smhr->smkr", dw, seen))
         subscripts = "smkhr,kr->smhr" if p.which is None else "smkhr,smkr->smhr"
         return du, np.einsum(subscripts, dw, own).reshape(v.shape) if wanted[1] else None
+
+    def flop(self, rows: tuple[int, int, int], u: Shape, v: Shape, p: Bound) -> int:  # noqa: ARG002
+        """Rows: the products, and their sums for each output; all pairs: one matrix product with weighted v."""
+        shared, n, m = rows
+        outputs, rank = map(int, self._weights(p).shape[-2:])
+        if n == m == 1:
+            return shared * 2 * (prod(u) + outputs * rank)
+        return shared * (2 * n + 1) * m * outputs * prod(u)
 
     def exchange(self) -> "Diagonal":
         """Products do not know which factor came first."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...axes import Shape
 from ..maps import NONE
 from ..steps import Bound, Lay
 
@@ -48,6 +49,10 @@ class Dot(NamedTuple):
         du = (by_output @ b.swapaxes(1, 2)).swapaxes(1, 2).reshape(u.shape) if wanted[0] else None
         dv = (by_output.swapaxes(2, 3) @ a.swapaxes(1, 2)).swapaxes(1, 2).reshape(v.shape) if wanted[1] else None
         return du, dv
+
+    def flop(self, rows: tuple[int, int, int], u: Shape, v: Shape, p: Bound) -> int:  # noqa: ARG002
+        """2 k r for each pair of rows that meet."""
+        return 2 * prod(rows) * prod(u)
 
     def exchange(self) -> "Dot":
         """Products do not know which factor came first."""

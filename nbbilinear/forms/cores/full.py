@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import calls
+from ...axes import Shape
 from ...execute import BilinearGrads
 from ..steps import Bound, Lay, Plain
 
@@ -69,6 +70,16 @@ class Full(NamedTuple):
                 dv[at] = grads.x2[:, 0]
         return du, dv
 
+    def flop(self, rows: tuple[int, int, int], u: Shape, v: Shape, p: Bound) -> int:
+        """Those of the kernel that is planned, for each block."""
+        (shared, n, m), (i, j) = rows, (u[-1], v[-1])
+        weight = self._weight(p).shape
+        found = calls.plan(
+            "plan", (shared, n, 1, i), (shared, 1, m, j), tuple(weight[-3:]), None, None, p.arrays[self.name].dtype,
+            False, p.backend,
+        )  # fmt: skip
+        return int(found.flop * prod(weight[:-3]))
+
     def exchange(self) -> "Full":
         """Return the product of exchanged rows: every matrix transposed."""
         return self._replace(exchanged=not self.exchanged)
@@ -78,7 +89,7 @@ class Full(NamedTuple):
         return array.swapaxes(-1, -2) if self.exchanged else array
 
     def _target(self, p: Bound, q: int | None) -> BilinearGrads:
-        array: Array = (p.gradients or {})[self.name]
+        array = p.total(self.name)
         array = array.swapaxes(-1, -2) if self.exchanged else array
         return BilinearGrads(weight=array if q is None else array[q])
 

@@ -1,10 +1,12 @@
 """No product: what is linear in one input alone, beside a bilinear term."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...axes import Shape
 from ..maps import NONE
 from ..steps import Bound, Lay
 
@@ -40,6 +42,10 @@ class OneSided(NamedTuple):
         if not wanted[self.side]:
             return None, None
         return (None, g.sum(axis=1)) if self.side else (g.sum(axis=2), None)
+
+    def flop(self, rows: tuple[int, int, int], u: Shape, v: Shape, p: Bound) -> int:  # noqa: ARG002
+        """The addition."""
+        return prod(rows) * prod(v if self.side else u)
 
     def exchange(self) -> "OneSided":
         """Return the term of the other side."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...axes import Shape
 from ...compiled import core_loops
 from ..steps import Bound, Lay, Plain
 
@@ -122,6 +123,13 @@ class Sparse(NamedTuple):
         if dv is not None:
             dv.reshape(-1, v.shape[-1])[...] = _summed(by_value * self._values(p), where.j, v.shape[-1])
         return du, dv
+
+    def flop(self, rows: tuple[int, int, int], u: Shape, v: Shape, p: Bound) -> int:  # noqa: ARG002
+        """Rows: 3 for each value; all pairs: 2 for each different (k, i), and those of v."""
+        shared, n, m = rows
+        if n == m == 1:
+            return shared * 3 * len(self.where.k)
+        return shared * m * (2 * n * len(self.where.d_k) + 2 * len(self.where.k))
 
     def exchange(self) -> "Sparse":
         """Return the product of exchanged rows: positions sorted by j first."""
