@@ -22,6 +22,7 @@ _TABLE: dict[str, Callable[[Array, Asked], Form]] = {  # name of a form -> what 
     "sparse": projections.sparse,
     "cp": tensors.cp,
     "tucker": tensors.tucker,
+    "block_term": tensors.block_term,
 }
 
 
@@ -41,15 +42,15 @@ def compress(
     ----------
     weight : (out, in1, in2) or (in1, in2) float array, or a layer with such a ``weight``
     form : str or type of Form
-        ``"low_rank"``, ``"kronecker"``, ``"cp"``, ``"tucker"``, ``"sparse"``, ``"block_diagonal"``, ``"diagonal"``,
-        ``"symmetric"``, ``"antisymmetric"``, or the class.
+        ``"low_rank"``, ``"kronecker"``, ``"cp"``, ``"tucker"``, ``"block_term"``, ``"sparse"``, ``"block_diagonal"``,
+        ``"diagonal"``, ``"symmetric"``, ``"antisymmetric"``, or the class.
     rank : int, optional
-        Of the form: rank, number of terms (Kronecker), of numbers kept (sparse); for Tucker also ``(rank, rank1,
-        rank2)``.
+        Of the form: rank, number of terms (Kronecker), of numbers kept (sparse); for Tucker and block terms also
+        ``(rank, rank1, rank2)``.
     rel_error : float, optional
         In place of ``rank``: the least rank with at most this error (CP: of those tried).
     **options : int
-        ``factor1, factor2`` of Kronecker, ``blocks`` of block-diagonal.
+        ``factor1, factor2`` of Kronecker, ``blocks`` of block-diagonal and of block terms.
 
     Returns
     -------
@@ -65,11 +66,12 @@ def compress(
     ShapeError, DTypeError
         The weight has other axes, sizes that do not divide, or is not of floats.
     BackendError
-        CP and Tucker without TensorLy.
+        CP, Tucker and block terms without TensorLy.
 
     Notes
     -----
-    Low rank, Kronecker, sparse and the projections are the nearest there are; CP and Tucker what iteration finds.
+    Low rank, Kronecker, sparse and the projections are the nearest there are; CP, Tucker and block terms what
+    iteration finds.
     Cost: singular value decompositions, and one array of the weight's size for the error.
     Source: Eckart and Young 1936; Van Loan and Pitsianis 1993; TensorLy.
 

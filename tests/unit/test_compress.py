@@ -96,6 +96,22 @@ def test_cp_and_tucker_find_what_is_there():
     assert nbl.compress(WEIGHT, "tucker", rank=100).rel_error < 1e-12
 
 
+def test_block_terms_lose_no_more_than_the_best_of_one():
+    pytest.importorskip("tensorly", reason="the extra 'tensorly' is not installed")
+    rng = np.random.default_rng(6)
+    true = forms.BlockTerm(*(rng.normal(size=s) for s in ((2, 6, 2), (2, 8, 2), (2, 2, 2, 2), (4, 2, 2))))
+    weight = true.expand()
+    form, error = nbl.compress(weight, "block_term", rank=2, blocks=2)
+    assert form.parameters["core"].shape == (2, 2, 2, 2)
+    assert distance(weight, form) == pytest.approx(error)
+    alone = nbl.compress(weight, "tucker", rank=2).rel_error
+    assert nbl.compress(weight, "block_term", rank=2, blocks=1).rel_error == pytest.approx(alone)
+    assert error < 0.5 * alone
+    assert nbl.compress(weight, "block_term", rank=(4, 6, 8), blocks=1).rel_error < 1e-12
+    with pytest.raises(nbl.ConfigError, match="needs rank=: no rank of blocks follows"):
+        nbl.compress(weight, "block_term", rel_error=0.1, blocks=2)
+
+
 def test_without_tensorly_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorly.decomposition", None)
     with pytest.raises(nbl.BackendError, match=r"nbbilinear\[tensorly\]"):
