@@ -225,16 +225,17 @@ def test_other_verbs(name):
         np.testing.assert_array_equal(square.x, both.x1 + both.x2)
 
 
+@pytest.mark.parametrize("backend", ["numpy", None])
 @pytest.mark.parametrize("name", FORMS)
-def test_nothing_of_the_size_of_the_weight_or_of_all_products(name):
+def test_nothing_of_the_size_of_the_weight_or_of_all_products(name, backend):
     """Rows: beside results and parameters a few workspaces, where a product per row would be 30 times that."""
     kind = FORMS[name]
     sizes = dict.fromkeys("knpqrstz", 4) | {"i": 16, "j": 16} | dict(kind.fixed)
     form = kind.of(sizes, np.ones)
     x1, x2 = np.ones((40_000, form.shape[-2])), np.ones((40_000, form.shape[-1]))
-    held, y = memory.peak(lambda: nbl.bilinear(x1, x2, form, backend="numpy"))
+    held, y = memory.peak(lambda: nbl.bilinear(x1, x2, form, backend=backend))
     assert held <= y.nbytes + 4 * WORKSPACE
-    held, grads = memory.peak(lambda: nbl.bilinear_backward(y, x1, x2, form, backend="numpy"))
+    held, grads = memory.peak(lambda: nbl.bilinear_backward(y, x1, x2, form, backend=backend))
     assert held <= grads.x1.nbytes + grads.x2.nbytes + 5 * WORKSPACE
 
 
