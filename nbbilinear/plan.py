@@ -255,33 +255,29 @@ def _choices(
     orders = [problem]
     if not set(problem.axes.selecting) & set(problem.axes.only2):
         orders.append(problem.mirror())
-    found = []
+    found, imprecise = [], []
     for place, here in places:
         named = [kernel for kernel in here.kernels if name is None or _means(name, kernel)]
         if not named:
             known = ", ".join(sorted({repr(kernel.name) for kernel in here.kernels}))
             raise BackendError(f"backend {place!r} has no kernel {name!r}; it has {known}")
-        for kernel in _precise(named, problem, settings.precision, name or place):
-            if kernel.batch_invariant or not settings.batch_invariant:
+        for kernel in named:
+            if problem.dtype == np.float32 and settings.precision not in kernel.precisions:
+                imprecise.append(kernel)
+            elif kernel.batch_invariant or not settings.batch_invariant:
                 found += [
                     _choice(kernel, place, order, uniform, stored)
                     for order in (orders if kernel.exchange else orders[:1])
                 ]
-    return [choice for choice in found if choice.seconds < inf]
-
-
-def _precise(kernels: list[KernelSet], problem: Problem, precision: str, name: str) -> list[KernelSet]:
-    """Those that compute float32 in this precision; of other dtypes all."""
-    if problem.dtype != np.float32:
-        return kernels
-    found = [kernel for kernel in kernels if precision in kernel.precisions]
-    if not found:
-        known = ", ".join(sorted({repr(precision) for kernel in kernels for precision in kernel.precisions}))
+    takers = [choice for choice in found if choice.seconds < inf]
+    if imprecise and not takers:
+        known = ", ".join(sorted({repr(precision) for kernel in imprecise for precision in kernel.precisions}))
         raise BackendError(
-            f"precision {precision!r} needs tensor cores; {name!r} computes float32 here in {known}: "
+            f"no kernel here takes {problem} in precision {settings.precision!r}, which may need tensor cores; "
+            f"{name or ' or '.join(place for place, _ in places)!r} computes float32 in {known}: "
             "choose with nbbilinear.config(precision=...)"
         )
-    return found
+    return takers
 
 
 def _places(name: str | None, library: str | None) -> list[tuple[str, Backend]]:

@@ -28,9 +28,12 @@ def kernels(precision="float32"):
     return tuple(dict.fromkeys(names))
 
 
-def errors(shape, way):
-    """For every kernel the largest error of y and its gradients, in units of the bound for any order of summation."""
-    rows, in1, in2, out = shape = (min(shape[0], ROWS), *shape[1:])
+def errors(shape, way, rows=ROWS):
+    """For every kernel the largest error of y and its gradients, in units of the bound for any order of summation.
+
+    Of at most so many ``rows``.
+    """
+    rows, in1, in2, out = shape = (min(shape[0], rows), *shape[1:])
     *given, g = operands(shape, way.dtype)
     wide = [a.astype("f8") for a in (*given, g)]
     want, size = faces(*wide), faces(*map(cupy.abs, wide))

@@ -93,15 +93,30 @@ def test_a_device_that_is_too_old():
 def test_precisions_are_those_of_the_device(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
     sizes = (7, 3), (7, 4), (5, 3, 4)
-    sentence = r"precision 'tf32' needs tensor cores; 'cuda' computes float32 here in 'float32': choose with"
+    sentence = r"in precision 'tf32', which may need tensor cores; 'cuda' computes float32 in 'float32': choose with"
     with nbl.config(precision="tf32"):
         with device.in_place_of_cupy(a_device("75")), pytest.raises(nbl.BackendError, match=sentence):
             nbl.plan(*sizes, backend="cuda")
         with device.in_place_of_cupy(a_device("90")):
             assert nbl.plan(*sizes, backend="cuda").chosen.label == "cuda/fused.tf32"
+            with pytest.raises(nbl.BackendError, match="in precision 'tf32'"):
+                nbl.plan((7, 1, 3), (1, 7, 4), (5, 3, 4), backend="cuda")
+            operands = (device.ndarray(np.empty(shape, "f4")) for shape in sizes)
+            assert nbl.plan(*operands).chosen.label == "cuda/fused.tf32"
     with device.in_place_of_cupy(a_device("90")):
         assert "tf32" not in str(nbl.plan(*sizes, backend="cuda"))
         assert "cuda/fused.tf32x3" in info.facts()["backends"]["cuda"]
+
+
+def test_products_in_tf32_that_cupy_was_told_to_make_are_told_from_others(monkeypatch):
+    monkeypatch.setenv("CUPY_TF32", "1")
+    sizes = (7, 3), (7, 4), (5, 3, 4)
+    with device.in_place_of_cupy(device.module()):
+        with pytest.raises(nbl.BackendError, match=r"in precision 'float32'.*computes float32 in 'tf32'"):
+            nbl.plan(*sizes, backend="cupy/gemm")
+        assert nbl.plan(*sizes, dtype="f8", backend="cupy/gemm").chosen.label.startswith("cupy/gemm")
+        with nbl.config(precision="tf32"):
+            assert nbl.plan(*sizes, backend="cupy").chosen.label.startswith("cupy/gemm")
 
 
 def test_no_compiler(monkeypatch):

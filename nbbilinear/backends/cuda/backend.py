@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from ... import devices
 from .. import gemm
 from ..contract import Backend, Speed
-from ..cupy.binding import OnCuPy, convert, empty
+from ..cupy.binding import OnCuPy, convert, empty, precisions
 from .arrays import prepare, prepare_strided
 from .launch import Cuda, OnDevice
 from .sets import kernel_sets
@@ -39,7 +39,8 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-_PAIRS = tuple(kernel for kernel in gemm.kernels("cuda", OnCuPy, _PRODUCTS, 64 << 20) if kernel.structure == "pairs")
+_GEMM = gemm.kernels("cuda", OnCuPy, _PRODUCTS, 64 << 20)
+_PAIRS = tuple(kernel._replace(precisions=precisions()) for kernel in _GEMM if kernel.structure == "pairs")
 BACKEND = Backend(
     "cuda", (*kernel_sets("cuda", _device(), OnDevice), *_PAIRS), prepare, prepare_strided, empty, convert, "cupy"
 )

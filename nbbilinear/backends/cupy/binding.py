@@ -1,5 +1,6 @@
 """What binds kernels written for any array module to CuPy, and says in sentences what only a device can lack."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ def check_cublas(cupy: Any) -> None:
     except (ImportError, AttributeError) as missing:
         reason = (str(missing).splitlines() or [""])[0]
         raise ImportError(f"CuPy finds no cuBLAS ({reason}): {PIP}, or install the CUDA toolkit") from None
+
+
+def precisions() -> tuple[str, ...]:
+    """In what CuPy multiplies matrices of float32: in TF32 where the user has told it so, else in float32."""
+    return ("float32",) if os.environ.get("CUPY_TF32", "0") in ("", "0") else ("tf32",)
 
 
 def as_is(array: Array) -> Array:
