@@ -66,7 +66,10 @@ def backward(
         with bound(_terms(form), _parts(form.parameters), found, 0, form.sizes, None, form.memo) as p:
             g = grad_output[:, None, None]
             rule.backward(_terms(form), g, x1[:, None], x2[:, None], p, dx1[:, None], dx2[:, None], add=False)
-        learned = {name: np.ascontiguousarray(found[name]) for name in form.parameters}
+        learned = {  # a core without terms adds nothing
+            name: np.ascontiguousarray(found[name]) if name in found else np.zeros_like(a)
+            for name, a in form.parameters.items()
+        }
     dbias = None if bias is None else grad_output.sum(axis=0)
     return BilinearGrads(dx1, dx2, form.replace(learned), dbias)
 
