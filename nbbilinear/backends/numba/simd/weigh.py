@@ -26,6 +26,7 @@ class Cut(NamedTuple):
     tall: int  # rows of a tile
     last: int  # rows of the last tile; 0 where that differs from weight to weight
     width: int  # columns of a tile
+    end: int  # vectors of the tile at the end of a row: 100 columns take 7 of 16 numbers, not 8
     sums: int  # block of the sum over i, or over j
     piece: int  # elements of workspace
 
@@ -62,7 +63,8 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int, c
     piece = (group + 1) * compiled.lanes + up(block, compiled.lanes) * width + SPARE_BYTES // size
     piece += bool(copies) * (group * (copies * (in1 + in2) + 1) + compiled.lanes)
     last = 0 if copies else rows - (rows - 1) // tall * tall
-    return Cut(group, some, compiled.lanes, tall, last, width, block, piece)
+    end = -(-max(1, in1 % width, in2 % width) // compiled.lanes)
+    return Cut(group, some, compiled.lanes, tall, last, width, end, block, piece)
 
 
 @lru_cache(maxsize=256)
@@ -81,7 +83,11 @@ def tables(emit: Any, transposed: bool, kept: bool, cut: Cut, dtype: Any) -> tup
     options = () if transposed else (kept,)
     lasts = [cut.last] if cut.last else [max(1, over) for over in range(cut.tall)]
     codes = [
-        Code(*moving, *(compiled(emit, cut.tall, last, vectors, masked, *options) for masked in (False, True)))
+        Code(
+            *moving,
+            compiled(emit, cut.tall, last, vectors, False, *options),
+            compiled(emit, cut.tall, last, cut.end, True, *options),
+        )
         for last in lasts
     ]
     return table(cut), table(*codes)
