@@ -68,6 +68,7 @@ def vjp(
         if found is not None:
             return found
     given = take(verb, x1, x2, weight, bias, index)
+    given = given._replace(index=None if given.index is None else given.index.copy())  # looked at once
     wanted = wanted_operands(verb, None, given)
     try:
         both = both_for(
@@ -110,6 +111,7 @@ def _at_once(
         return None  # for the long way to explain
     if not both.at_once:
         return None
+    index = None if index is None else index.copy()  # which is looked at once: a change could reach beyond the weight
     kept = {"kept": np.empty(both.kept, x1.dtype)} if both.kept else {}
     y = run_forward(both.forward, x1, x2, weight, bias, index, **kept)
     return y, Pullback(verb, both.backward, None, (x1, x2, weight, bias, index), wanted, kept)

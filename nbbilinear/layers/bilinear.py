@@ -51,8 +51,9 @@ class Bilinear(Module):
     -----
     Cost: ``2 * rows * out * in1 * in2`` flop forward, twice that backward. An input of another dtype costs a copy more.
 
-    In training mode the inputs are kept **by reference** until ``backward``, another call or ``eval()``: change neither
-    them nor the parameters in between. A layer used twice in a model, or by several threads, needs :meth:`vjp`.
+    In training mode the inputs are kept **by reference** until ``backward``, another call or ``eval()``, with what
+    :func:`nbbilinear.bilinear_vjp` keeps: change neither them nor the parameters in between. A layer used twice in a
+    model, or by several threads, needs :meth:`vjp`.
 
     Source: ``torch.nn.Bilinear`` (argument order, names, initial distribution); leading dimensions broadcast here.
 

@@ -104,6 +104,20 @@ def test_another_number_of_threads_in_between():
         np.testing.assert_array_equal(pullback(g).x2, alone.x2)
 
 
+@pytest.mark.parametrize("weights", [(3, 64, 64), (3, 2, 64, 64)])
+@pytest.mark.parametrize("strided", [False, True])
+def test_an_index_that_changes_in_between_reaches_nothing(weights, strided):
+    rng = np.random.default_rng(4)
+    x1, x2 = (rng.normal(size=(40, 64)).astype("f4") for _ in range(2))
+    weight, index = rng.normal(size=weights).astype("f4"), rng.integers(0, 3, 80 if strided else 40)
+    index = index[::2] if strided else index
+    y, pullback = nbl.bilinear_vjp(x1, x2, weight, index=index)
+    before = pullback(y)
+    index[:] = 10**6
+    for one, other in zip(before[:3], pullback(y)[:3], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_from_several_threads():
     *operands, g = matcher()
     _, pullback = nbl.bilinear_vjp(*operands)

@@ -54,7 +54,8 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int, c
     compiled, size = compiler(dtype), dtype.itemsize
     vectors = min(4 if copies or rows <= compiled.sums // 4 else 2, -(-max(in1, in2) // compiled.lanes))
     tall = compiled.sums // max(2, vectors)  # more rows would have more addresses than registers
-    group = up(min(MOST_ROWS, max(8 * tall, ROW_BYTES // (size * max(in1, in2)))), tall)
+    least = tall if copies else 8 * tall  # copies of rows take memory
+    group = up(min(MOST_ROWS, max(least, ROW_BYTES // (size * max(in1, in2)))), tall)
     if not copies:
         tall = even(rows, tall)
     group = min(up(rows, tall), up(group, tall))
