@@ -14,10 +14,10 @@ SUMS = Tile(8, 32, 1, 1, 1)  # the blocks of the kernels that only add up
 _WIDE, _TALL, _SQUARE = Tile(128, 64, 8, 8, 8), Tile(128, 32, 16, 8, 4), Tile(64, 64, 16, 4, 4)
 _DOUBLE, _SMALL, _SMALL_DOUBLE = Tile(64, 64, 8, 4, 4), Tile(32, 32, 16, 4, 4), Tile(32, 32, 8, 4, 4)
 # Of tensor cores: a warp has 8 high x 4 wide sums, of whole 16 x 8.
-_WARPS, _FEW_WARPS = Tile(128, 64, 16, 8, 8), Tile(32, 32, 16, 4, 4)
+_WARPS, _SQUARE_WARPS, _FEW_WARPS = Tile(128, 64, 16, 8, 8), Tile(64, 64, 16, 4, 8), Tile(32, 32, 16, 4, 4)
 _TENSOR = {
     "forward": (_WARPS, _FEW_WARPS),
-    "inputs": (Tile(64, 64, 16, 4, 8), _FEW_WARPS),
+    "inputs": (_SQUARE_WARPS, _FEW_WARPS),
     "weights": (_WARPS, _FEW_WARPS),
     "side": (_WARPS,),
 }
@@ -33,6 +33,9 @@ TILES: dict[tuple[str, str], tuple[Tile, ...]] = {
     ("few", "f4"): (Tile(32, 128, 1, 4, 4), Tile(64, 128, 1, 8, 4)),  # rows in registers of 256 threads; 16 spill
     ("few", "f8"): (Tile(32, 128, 1, 4, 4),),
     **{(name, kind): tiles for name, tiles in _TENSOR.items() for kind in ("tf32", "tf32x3", "f2", "b2")},
+    # of 128 x 64 the compiler for 12.0 puts factors that are split onto a stack
+    ("weights", "b2"): (_SQUARE_WARPS, _FEW_WARPS),
+    ("side", "b2"): (_SQUARE_WARPS,),
 }
 
 
