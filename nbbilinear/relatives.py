@@ -174,10 +174,9 @@ def quadratic_backward(
         raise DTypeError(f"{verb}: out must be QuadraticGrads(x=..., ...) of arrays, got {type(out).__name__}")
     dx, dweight, dbias = out or QuadraticGrads()
     both = {"x1", "x2"} if "x" in asked else set()
-    found = calls_for(weight).backward(
-        verb, grad_output, x, x, weight, bias, index, both | set(asked) - {"x"},
-        BilinearGrads(dx, None, dweight, dbias), accumulate, backend,
-    )  # fmt: skip
+    some = None if wrt is None else both | set(asked) - {"x"}
+    filled = None if out is None else BilinearGrads(dx, None, dweight, dbias)
+    found = calls_for(weight).backward(verb, grad_output, x, x, weight, bias, index, some, filled, accumulate, backend)
     if found.x1 is not None:
         found.x1[...] += found.x2
     return QuadraticGrads(found.x1, found.weight, found.bias)
