@@ -77,3 +77,8 @@ def moved(array: Array, device: str) -> Array:
         return cupy.asarray(array)
     with cupy.cuda.Device(int(number)):
         return cupy.asarray(array)
+
+
+def placed(array: Array, like: Array) -> Array:
+    """An array of NumPy as a copy where another array is; itself where that is NumPy's too."""
+    return moved(array, f"cuda:{like.device.id}") if is_cupy(like) else array

@@ -53,9 +53,11 @@ def shares(scores, mode, mask):
     return scores
 
 
-def attended(parts, scale, x, rows, mask, p):
+def attended(parts, x, rows, mask, p):
     """R (channels, rows, queries) and y (queries, n), before output processing."""
-    m, n, values = x.shape[1], parts["n"], rows[None]
+    m, n = x.shape[1], parts["n"]
+    scale = {"multiply": n**0.5, "divide": n**-0.5}.get(parts["scale"], parts["scale"])
+    values = rows[None]
     if parts["attribute_interdependence"]:
         w = weight(p["w_attribute_interdependence"], len(rows), len(rows), parts["attribute_interdependence"])
         scores = np.einsum("ai,cab,bj->cij", rows, w, rows)
@@ -65,8 +67,8 @@ def attended(parts, scale, x, rows, mask, p):
     k = transformed(values, parts["transform"])
     psi = weight(p["w"], n, k.shape[-1], parts["reconciliation"])
     y = np.einsum("cij,cid,cnd->cjn", r, np.broadcast_to(k, (len(r), *k.shape[1:])), psi)
+    y = y + p.get("b", 0)  # in each channel
     y = y.mean(axis=0) if parts["fusion"] == "mean" else y.sum(axis=0)
-    y = y + p.get("b", 0)
     return r, y + x @ p["w_remainder"].T if "w_remainder" in p else y
 
 

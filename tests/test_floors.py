@@ -114,7 +114,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("heads.weights.*",),
     ("heads.weights",),
     ("heads.interdependence", "heads.reconciliation"),
-    ("heads.attention",),
+    ("heads.attention", "heads.attending"),
     ("heads.head",),
     ("heads.tinybig",),
     ("heads.layer",),

@@ -11,18 +11,17 @@ from unit import test_batch_norm, test_dropout
 import heads_recorded
 
 LINES = [  # module, what stands there, what is put in its place
-    ("backends.numba.attention", "top = max(top, scores[j, i])", "top = scores[j, 0]"),
-    ("backends.numba.attention", "s = scale * scores[j, i] - top", "s = scores[j, i] - top"),
+    ("backends.numba.attention", "s = scale * (scores[j, i] - top[j])", "s = scores[j, i] - top[j]"),
+    ("backends.numba.attention", "s = scale * (scores[j, i] - top[j])", "s = scale * (scores[j, i] - top[0])"),
+    ("backends.numba.attention", "s = scale * (scores[j, i] - top[j])", "s = scale * scores[j, i] - scale * top[j]"),
     ("backends.numba.attention", "nothing if s < lowest else s", "s"),
-    ("backends.numba.attention", "weights[j, i] *= factor", "weights[j, i] *= one / weights.shape[1]"),
-    ("backends.numba.attention", "weights[j, i] *= factor", "weights[j, i] *= factor * weights.dtype.type(1.001)"),
-    ("backends.numba.attention", "if top > nothing else scale * 0", "if True else scale * 0"),
-    ("backends.numba.attention", "(total if total != zero else one)", "total"),
     ("backends.numba.attention", "along += g[j, i] * weights[j, i]", "along += g[j, i]"),
     ("backends.numba.attention", "grad[j, i] = scale * weights", "grad[j, i] = weights"),
     ("heads.normalization", "np.putmask(weights, weights < _lowest(weights.dtype), -np.inf)", "pass"),
-    ("heads.normalization", "weights -= np.where(top == -np.inf, 0, top) if masked else top", "weights -= top"),
-    ("heads.normalization", "np.where(total == 0, 1, total) if masked else total", "total"),
+    ("heads.normalization", "np.putmask(top, top == -np.inf, 0)", "pass"),
+    ("heads.normalization", "np.putmask(total, total == 0, 1)", "pass"),
+    ("heads.normalization", "weights /= total", "weights /= 1.001 * total"),
+    ("heads.normalization", "weights = scores - top", "weights = scores - top[:1, :1, :1]"),
     ("heads.normalization", "found -= found.sum(axis=axis, keepdims=True) * weights", "pass"),
     ("heads.normalization", "found *= scale", "found *= 1.001 * scale"),
     ("heads.normalization", "_softmax(between, 1.0, mask, axis=2)", "_softmax(between, scale, mask, axis=2)"),
@@ -35,10 +34,11 @@ LINES = [  # module, what stands there, what is put in its place
     ("heads.reconciliation", "grad @ x.swapaxes(1, 2))", "1.001 * grad @ x.swapaxes(1, 2))"),
     ("heads.reconciliation", "(mixture.swapaxes(1, 2) @ grad", "(mixture @ grad"),
     ("heads.reconciliation", "earliest=0 if transform.as_is else 1", "earliest=0"),
-    ("heads.attention", 'found["b"] = grad.sum(axis=0)', 'found["b"] = grad.mean(axis=0)'),
+    ("heads.attention", 'found["b"] = each.sum(axis=(0, 1))', 'found["b"] = grad.sum(axis=0)'),
     ("heads.attention", "dqueries, drows = scored.queries, scored.rows + drows", "dqueries, drows = scored.queries, drows"),
     ("heads.attention", "(found.queries + found.rows).T", "found.queries.T"),
-    ("heads.attention", "elif rows is queries:", "else:"),
+    ("heads.attention", "there if rows is queries else (queries != 0).any(axis=1)", "there"),
+    ("heads.attention", "_both(mask, asking[:, None])", "mask"),
     ("heads.attention", "counted if mask is None else counted & mask", "counted"),
     ("heads.attention", "other if mask is None else mask & other", "other"),
     ("heads.attention", "counted = scores != 0", "counted = scores > 0"),
@@ -46,9 +46,15 @@ LINES = [  # module, what stands there, what is put in its place
     ("heads.fusion", "y.mean(axis=0)", "y.sum(axis=0)"),
     ("heads.fusion", "[grad.T @ part for part in parts]", "[grad.T @ parts[0] for part in parts]"),
     ("heads.remainder", "grad.T @ x", "1.001 * grad.T @ x"),
-    ("heads.head", "grads.queries + grads.rows if context is None", "grads.queries if context is None"),
+    ("heads.head", "dqueries if given.apart else dqueries + drows", "dqueries"),
+    ("heads.head", "np.where(given.mask[:, None], drows, drows.dtype.type(0))", "drows"),
+    ("heads.head", "return SCALES[scale](outputs)", "return SCALES[scale](outputs) ** 2"),
+    ("heads.operands", "np.where(shown[:, None], rows, w.dtype.type(0))", "rows"),
+    ("heads.attending", "buffer.data[...] = data", "pass"),
+    ("heads.attending", "pull(g.astype(inner.dtype, copy=False))", "pull(g)"),
     ("heads.layer", "np.tile(dw.reshape(n, 1, -1), (1, repeats, 1))", "np.tile(dw.reshape(n, 1, -1) / repeats, (1, repeats, 1))"),
-    ("heads.transformer", "above = one.context if above is None else above + one.context", "above = one.context"),
+    ("heads.transformer", "streams[0].context if above is None else above + streams[0].context", "streams[0].context"),
+    ("heads.transformer", "mask if there.all() else there if mask is None else mask & there", "mask"),
     ("heads.transformer", "found[key] = found[key] + grad if key in found else grad", "found[key] = grad"),
     ("heads.transforms.taylor", "total[c] += found.x1", "pass"),
     ("heads.transforms.taylor", "dx[c] += found.x2", "pass"),
@@ -66,7 +72,7 @@ LINES = [  # module, what stands there, what is put in its place
     ("layers.batch_norm", "normal * (grads[\"weight\"] / len(rows))", "normal * grads[\"weight\"]"),
     ("layers.batch_norm", "variance * (count / (count - 1))", "variance"),
     ("layers.batch_norm", "if training:  # mean", "if False:  # mean"),
-    ("layers.dropout", ">= self.p", ">= self.p and rows"),
+    ("layers.dropout", ">= self.p", ">= 1 - self.p"),
     ("layers.dropout", "1 / (1 - self.p) if self.p < 1 else 0", "1"),
 ]  # fmt: skip
 SOME = ("head_04", "head_09", "head_18", "head_19", "head_22", "head_25", "head_29")
@@ -84,7 +90,7 @@ def suite():
     for config in test_weights.RELATED:
         for shape in ((6, 4), (9, 9)):
             test_weights.test_factors_are_the_definition(config, shape)
-    for number in range(0, len(test_combinations.COMBINATIONS), 7):
+    for number in range(0, len(test_combinations.COMBINATIONS), 13):
         test_combinations.check(number)
     for path in heads_recorded.files("head"):
         if path.name.startswith(SOME):
@@ -97,6 +103,11 @@ def suite():
     test_head.test_gradients_of_a_stack_with_a_context()
     test_head.test_a_shared_head_counts_as_often_as_it_stands_there(3)
     test_head.test_rows_of_zeros_are_padding("scores")
+    test_normalize.test_scores_that_overflow_when_they_are_scaled("numba")
+    test_head.test_on_an_error_statistics_stand_still()
+    test_head.test_padding_is_padding_in_every_layer()
+    test_head.test_dtypes("float64", lambda kind: test_head.head(outputs=[], enable_bias=True, dtype=kind), "float16")
+    test_head.test_masked_rows_may_hold_anything(lambda: test_head.head(attribute_interdependence="full", batch_num=6))
     for zeros in ("rows", "scores"):
         test_head.test_a_mask_for_each_row(zeros)
     test_head.test_a_score_of_zero_counts_unless_asked()
@@ -130,5 +141,5 @@ def test_a_changed_line_is_caught(monkeypatch, place, line, instead):
             monkeypatch.setattr(module, name, one)
         elif inspect.isfunction(one) and one.__code__.co_freevars == right[name].__code__.co_freevars:
             monkeypatch.setattr(right[name], "__code__", one.__code__)
-    with pytest.raises((AssertionError, IndexError, ValueError, TypeError, AttributeError, NameError, Warning)):
+    with pytest.raises((AssertionError, IndexError, ValueError, Warning)):
         suite()

@@ -74,22 +74,21 @@ class Attention:
             scores, self.normalization, scale=self.scale, mask=self._mask(queries, rows, scores, mask)
         )
         channels, pull_channels = reconcile(values, mixture, p["w"], self.outputs, self.transform, self.reconciliation)
-        y, pull_fused = FUSIONS[self.fusion](channels)
-        if "b" in p:
-            y = y + p["b"]
+        y, pull_fused = FUSIONS[self.fusion](channels + p["b"] if "b" in p else channels)
         remainder = REMAINDERS[self.remainder]
         if remainder:
             past, pull_past = remainder(queries, p["w_remainder"])
             y = y + past
 
         def pullback(grad: Array) -> AttentionGrads:
-            taken = pull_channels(pull_fused(grad))
+            each = pull_fused(grad)
+            taken = pull_channels(each)
             scored = pull_scores(pull_mixture(taken.mixture))
             drows, found = pull_values(taken.rows)
             dqueries, drows = scored.queries, scored.rows + drows
             found |= {"w_instance_interdependence": scored.w, "w": taken.w}
             if "b" in p:
-                found["b"] = grad.sum(axis=0)
+                found["b"] = each.sum(axis=(0, 1))
             if remainder:
                 dx, found["w_remainder"] = pull_past(grad)
                 dqueries = dqueries + dx
@@ -120,14 +119,11 @@ class Attention:
             return counted if mask is None else counted & mask
         if self.zeros == "keep" or not scores.size:
             return mask
-        # A row of zeros has no score but 0, so one column of scores tells whether it is worth to look for any.
-        if not scores[0, :, 0].all():
-            mask = _both(mask, (queries != 0).any(axis=1)[:, None])
-        elif rows is queries:
-            return mask
-        if not scores[0, 0].all():
-            mask = _both(mask, (rows != 0).any(axis=1))
-        return mask
+        there = (rows != 0).any(axis=1)
+        asking = there if rows is queries else (queries != 0).any(axis=1)
+        if not there.all():
+            mask = _both(mask, there)
+        return mask if asking.all() else _both(mask, asking[:, None])
 
 
 def _both(mask: Array | None, other: Array) -> Array:

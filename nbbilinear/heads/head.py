@@ -2,22 +2,23 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
+from ..devices import placed
 from ..errors import ConfigError
-from ..layers import Layer, LayerGrads, Parameter
+from ..layers import BatchNorm, Buffer, Layer, Parameter
 from ..layers.arguments import check_device, feature_count, parameter_dtype
-from ..layers.layer import gradient_of
-from ..scalars import random_generator, whole
+from ..scalars import number, random_generator, whole
+from .attending import Attending, HeadGrads, Pullback
 from .attention import ZEROS, Attention
 from .fusion import FUSIONS
 from .initial import initial_values
 from .normalization import MODES
-from .operands import operands_of
+from .operands import Operands
 from .outputs import output_layers, outputs_config
-from .part import part_of
+from .part import config_of, part_of
 from .remainder import REMAINDERS
 from .transforms import TRANSFORMS, Transform
 from .weights import WEIGHTS, Weight
@@ -27,19 +28,7 @@ WeightLike = Weight | str | Mapping[str, Any]
 SCALES: dict[str, Callable[[int], float]] = {"multiply": math.sqrt, "divide": lambda outputs: 1 / math.sqrt(outputs)}
 
 
-class HeadGrads(LayerGrads):
-    """Gradients of a layer's input and parameters, as every layer gives them, and of the ``context``, or None."""
-
-    context: Array | None
-
-    def __new__(cls, x: Array, parameters: dict[str, Array], context: Array | None = None) -> Self:
-        """Return a pair with an attribute: what takes the gradients of a layer takes these."""
-        grads = super().__new__(cls, x, parameters)
-        grads.context = context
-        return grads
-
-
-class InterdependenceHead(Layer):
+class InterdependenceHead(Attending):
     """Rows of a batch attend to one another by a bilinear form, and give outputs of what they take.
 
     For every channel, with R normalised over the rows i that a row j attends to:
@@ -53,13 +42,14 @@ class InterdependenceHead(Layer):
         Features and outputs.
     name : str, optional
     batch_num : int, optional
-        The number of rows, where it must be fixed: for ``attribute_interdependence``.
+        The number of rows that ``attribute_interdependence`` is for; without that it has no meaning.
     channel_num : int, optional
     interdependence, reconciliation : part, optional
         W (m, m) and Psi (n, width of kappa): a weight, :class:`Full`, :class:`LowRank`, :class:`DualLphm`,
         :class:`Lphm`, :class:`Hm`; or its name for default options, or its config.
     attribute_interdependence : part, optional
-        A weight of (batch_num, batch_num), by which the features of the rows attend to one another first.
+        A weight of (batch_num, batch_num), by which the features of the rows attend to one another before they are
+        transformed: normalised by column, not scaled, nothing masked but the rows of a (rows,) mask.
     normalization : {"column", "row", "row_column"}, optional
         :func:`normalize` says of what.
     transform : part, optional
@@ -134,7 +124,7 @@ class InterdependenceHead(Layer):
     ) -> None:  # fmt: skip
         owner = type(self).__name__
         self.m, self.n = (feature_count(owner, one, size, least=1) for one, size in (("m", m), ("n", n)))
-        self.name, self.scale, self.enable_bias = name, scale, bool(enable_bias)
+        self.name, self.enable_bias, self._scale = name, bool(enable_bias), scale
         self.channel_num = whole(f"{owner}: channel_num", channel_num, least=1)
         self.batch_num = None if batch_num is None else whole(f"{owner}: batch_num", batch_num, least=1)
         if attribute_interdependence is not None and batch_num is None:
@@ -142,10 +132,12 @@ class InterdependenceHead(Layer):
         attributes = attribute_interdependence
         self.attention = Attention(
             outputs=self.n,
-            interdependence=part_of(owner, "interdependence", WEIGHTS, interdependence),
-            attributes=None if attributes is None else part_of(owner, "attribute_interdependence", WEIGHTS, attributes),
-            transform=part_of(owner, "transform", TRANSFORMS, transform),
-            reconciliation=part_of(owner, "reconciliation", WEIGHTS, reconciliation),
+            interdependence=part_of(owner, "interdependence", Weight, WEIGHTS, interdependence),
+            attributes=None
+            if attributes is None
+            else part_of(owner, "attribute_interdependence", Weight, WEIGHTS, attributes),
+            transform=part_of(owner, "transform", Transform, TRANSFORMS, transform),
+            reconciliation=part_of(owner, "reconciliation", Weight, WEIGHTS, reconciliation),
             normalization=_one_of(owner, "normalization", normalization, MODES),
             fusion=_one_of(owner, "fusion", fusion, FUSIONS),
             remainder=_one_of(owner, "remainder", remainder, REMAINDERS),
@@ -161,65 +153,50 @@ class InterdependenceHead(Layer):
         self.outputs = output_layers(owner, outputs, self.n, dtype, self.rng)
         self.to(device)
 
-    def __call__(self, x: Array, *, context: Array | None = None, mask: Array | None = None) -> Array:
-        """Return the result of a batch; in training mode keep what one ``backward`` needs.
+    @property
+    def scale(self) -> str | float:
+        """What was asked for; ``attention.scale`` is the number."""
+        return self._scale
 
-        Parameters
-        ----------
-        x : (b, m) array
-        context : (rows, m) array, optional
-            The rows that are attended to, in place of the batch itself: each result is then its own row's alone.
-        mask : (rows,) or (b, rows) array of bool, optional
-            True where a row may be attended to, by all or by each; beside ``mask_zeros``.
+    @property
+    def example(self) -> Array:
+        """An array of the parameters' dtype, where they are."""
+        return self.w.data  # type: ignore[attr-defined]  # set by name
 
-        Returns
-        -------
-        (b, n) array
+    @property
+    def row_count(self) -> int | None:
+        """How many rows are attended to, where that is fixed."""
+        return None if self.attention.attributes is None else self.batch_num
 
-        Raises
-        ------
-        ShapeError, DTypeError, BackendError
-            An operand does not fit. What was kept stays.
-        """
-        y, pullback = self.vjp(x, context=context, mask=mask)
-        self._keep(pullback)
-        return y
+    def buffers(self) -> list[Buffer]:  # noqa: D102 - Attending's
+        norms = [layer for layer in self.outputs.values() if isinstance(layer, BatchNorm)]
+        return [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var)]
 
-    def vjp(
-        self, x: Array, *, context: Array | None = None, mask: Array | None = None
-    ) -> tuple[Array, Callable[[Array], HeadGrads]]:
-        """Return the result, and a function that pulls gradients back to HeadGrads; see :meth:`Layer.vjp`.
-
-        In training mode batch norm and dropout change their state, as in a call.
-        """
-        queries, rows, shown, kept = operands_of(self, x, context, mask)
+    def attend(self, given: Operands) -> tuple[Array, Pullback]:  # noqa: D102 - Attending's
         inside = {name: vars(self)[name].data for name in self._inside}
-        y, pull_attention = self.attention.attend(queries, rows, shown, inside)
+        y, pull_attention = self.attention.attend(given.queries, given.rows, given.mask, inside)
         pulls = []
         for name, layer in self.outputs.items():
             y, pull = layer.vjp(y)
             pulls.append((f"outputs.{name}.", pull))
-        y = y.astype(kept, copy=False)
 
-        def pullback(grad_output: Array) -> HeadGrads:
-            g = gradient_of(type(self).__name__, grad_output, y.shape, y).astype(queries.dtype, copy=False)
+        def pullback(g: Array) -> HeadGrads:
             found: dict[str, Array] = {}
             for prefix, pull in reversed(pulls):
-                pulled = pull(g)
-                g = pulled.x
-                found |= {prefix + name: grad for name, grad in pulled.parameters.items()}
-            grads = pull_attention(g)
-            dx = grads.queries + grads.rows if context is None else grads.queries
-            dcontext = None if context is None else grads.rows.astype(kept, copy=False)
-            return HeadGrads(dx.astype(kept, copy=False), grads.parameters | found, dcontext)
+                g, grads = pull(g)
+                found |= {prefix + name: grad for name, grad in grads.items()}
+            dqueries, drows, own = pull_attention(g)
+            if given.mask is not None and given.mask.ndim == 1:  # those rows were taken for zeros
+                drows = np.where(given.mask[:, None], drows, drows.dtype.type(0))
+            return HeadGrads(dqueries if given.apart else dqueries + drows, own | found, drows if given.apart else None)
 
         return y, pullback
 
     def initialize_parameters(self, rng: int | np.random.Generator | None = None) -> None:
         """Draw all parameters of the head anew, by ``parameters_init_method``; output layers are left alone."""
         for name, value in self._drawn(self.rng if rng is None else random_generator(rng)).items():
-            parameter = getattr(self, name)
-            parameter.data[...] = np.asarray(value, parameter.dtype)
+            data = getattr(self, name).data
+            data[...] = placed(value.astype(data.dtype, copy=False), data)
 
     def to_config(self) -> dict[str, Any]:
         """Return the arguments that make a head like this, all of JSON's types; without parameters.
@@ -227,7 +204,7 @@ class InterdependenceHead(Layer):
         Raises
         ------
         ConfigError
-            An output layer is of no kind that a config can name.
+            A part or an output layer is of no kind that a config can name.
 
         Examples
         --------
@@ -238,19 +215,14 @@ class InterdependenceHead(Layer):
         a = self.attention
         return {
             "m": self.m, "n": self.n, "name": self.name, "batch_num": self.batch_num, "channel_num": self.channel_num,
-            "interdependence": a.interdependence.config(),
-            "attribute_interdependence": None if a.attributes is None else a.attributes.config(),
-            "normalization": a.normalization, "transform": a.transform.config(),
-            "reconciliation": a.reconciliation.config(), "remainder": a.remainder, "fusion": a.fusion,
+            "interdependence": config_of(a.interdependence, WEIGHTS),
+            "attribute_interdependence": None if a.attributes is None else config_of(a.attributes, WEIGHTS),
+            "normalization": a.normalization, "transform": config_of(a.transform, TRANSFORMS),
+            "reconciliation": config_of(a.reconciliation, WEIGHTS), "remainder": a.remainder, "fusion": a.fusion,
             "outputs": outputs_config(self.outputs.values()), "enable_bias": self.enable_bias,
             "parameters_init_method": self.parameters_init_method, "scale": self.scale, "mask_zeros": a.zeros,
             "dtype": str(self.dtype),
         }  # fmt: skip
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], **others: Any) -> Self:
-        """Return a head by a config, and by further arguments such as ``rng`` and ``device``."""
-        return cls(**{**config, **others})
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -278,6 +250,10 @@ def _one_of(owner: str, name: str, value: Any, table: Sequence[str] | Mapping[st
 def _factor(owner: str, scale: str | float, outputs: int) -> float:
     if isinstance(scale, str) and scale in SCALES:
         return SCALES[scale](outputs)
-    if isinstance(scale, str) or not (isinstance(scale, (int, float)) and 0 < scale < math.inf):
+    try:
+        found = 0.0 if isinstance(scale, str) else number("scale", scale)
+    except ConfigError:
+        found = 0.0
+    if not found:
         raise ConfigError(f"{owner}: scale must be one of {', '.join(SCALES)}, or a finite number > 0, got {scale!r}")
-    return float(scale)
+    return found

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..errors import ShapeError, report
+from ..layers.layer import gradient_of
 from .weights import Weight
 
 Array = Any
@@ -38,6 +40,11 @@ def interdependence(
     pullback : callable
         ``pullback(grad_scores)`` gives InterdependenceGrads; that of a batch with itself is the sum of two of them.
 
+    Raises
+    ------
+    ShapeError
+        Operands do not fit, or the vectors are of another length than the weight's.
+
     Notes
     -----
     All pairs of a bilinear product. For each channel ``2 m^2 min(b, n) + 2 b n m`` flop for a full weight, and of
@@ -56,6 +63,10 @@ def interdependence(
     >>> pullback(np.ones((1, 2, 2))).w
     array([[ 96., 144.,  64.,  96.]])
     """
+    if queries.ndim != 2 or rows.ndim != 2 or queries.shape[1] != rows.shape[1]:
+        given = {"queries": queries, "rows": rows}
+        raise ShapeError(report("interdependence: operands do not fit", ["expected (b, m) and (n, m)"], given))
+    weight.check_vectors("interdependence", w, rows.shape[1], queries.shape[1])
     left, right, pull = weight.factors(w, rows.shape[1], queries.shape[1])
     x, z = queries[None], rows[None]
     if right is None and len(queries) < len(rows):  # the weight goes to the shorter side
@@ -63,7 +74,10 @@ def interdependence(
     else:
         a, b = x if right is None else right.apply(x), left.transposed(z)
 
+    scores = a @ b.swapaxes(1, 2)
+
     def pullback(grad: Array) -> InterdependenceGrads:
+        grad = gradient_of("interdependence", grad, scores.shape, scores)
         da, db = grad @ b, grad.swapaxes(1, 2) @ a
         if right is None and b is z:
             return InterdependenceGrads(left.transposed(da).sum(axis=0), db.sum(axis=0), pull(left.pull(da, x), None))
@@ -71,4 +85,4 @@ def interdependence(
         dx = da if right is None else right.transposed(da)
         return InterdependenceGrads(dx.sum(axis=0), left.apply(db).sum(axis=0), pull(left.pull(z, db), dright))
 
-    return a @ b.swapaxes(1, 2), pullback
+    return scores, pullback

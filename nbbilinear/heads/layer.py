@@ -1,22 +1,23 @@
 """Heads side by side, and the matrix that makes one result of theirs."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from ..layers import Layer, Parameter
-from ..layers.layer import gradient_of
+from ..devices import placed
+from ..errors import ConfigError
+from ..layers import Buffer, Layer, Parameter
 from ..scalars import random_generator, whole
+from .attending import Attending, HeadGrads, Pullback
 from .fusion import concatenated
-from .head import HeadGrads
 from .initial import METHODS
+from .operands import Operands
 from .tinybig import BilinearInterdependenceHead
 
 Array = Any
 
 
-class BilinearInterdependenceLayer(Layer):
+class BilinearInterdependenceLayer(Attending):
     """Heads side by side and their fusion, ``y = [head 0, head 1, ...] W_f'``.
 
     Parameters
@@ -26,8 +27,9 @@ class BilinearInterdependenceLayer(Layer):
     width : int, optional
         The number of heads.
     shared : bool, optional
-        All are the same head, as in tinyBIG: computed once, so that a width adds but fusion parameters. False gives
-        each its own parameters.
+        All are the same head, as in tinyBIG, so that a width adds but fusion parameters. It is computed once: dropout
+        draws once and batch norm moves once, where tinyBIG's does so ``width`` times. False gives each its own
+        parameters.
     rng : int or numpy.random.Generator, optional
     **options
         Of :class:`BilinearInterdependenceHead`.
@@ -36,12 +38,13 @@ class BilinearInterdependenceLayer(Layer):
     ----------
     heads : list of BilinearInterdependenceHead
     w_head_fusion : Parameter, (1, width * n * n)
-        W_f (n, width * n), read row by row.
+        W_f (n, width * n), read row by row; within ``sqrt(6 / (width * n * n + 1))`` at first, whatever the heads'
+        method, as in tinyBIG.
 
     Raises
     ------
     ConfigError, ShapeError, DTypeError, BackendError
-        As the head; ``width`` is no whole number >= 1.
+        As the head; ``width`` is no whole number >= 1, or an output layer with parameters would be several heads'.
 
     Notes
     -----
@@ -63,53 +66,74 @@ class BilinearInterdependenceLayer(Layer):
         count = whole(f"{type(self).__name__}: width", width, least=1)
         generator = random_generator(rng)
         first = BilinearInterdependenceHead(m, n, rng=generator, **options)
-        self.shared = bool(shared)
+        self.m, self.shared = first.m, bool(shared)
+        if count > 1 and not shared:
+            refuse_shared_outputs(type(self).__name__, options)
         self.heads = [first]
         for _ in range(count - 1):
             self.heads.append(first if shared else BilinearInterdependenceHead(m, n, rng=generator, **options))
-        size = count * first.n**2
-        values = METHODS["xavier_uniform"](generator, (1, size), size, 1)
-        self.w_head_fusion = Parameter(values.astype(first.dtype, copy=False), "w_head_fusion")
+        self.w_head_fusion = Parameter(self._drawn(generator).astype(first.dtype, copy=False), "w_head_fusion")
         self.to(options.get("device"))
 
-    def __call__(self, x: Array, *, context: Array | None = None, mask: Array | None = None) -> Array:
-        """Return the result of a batch; see :meth:`InterdependenceHead.__call__`."""
-        y, pullback = self.vjp(x, context=context, mask=mask)
-        self._keep(pullback)
-        return y
+    @property
+    def example(self) -> Array:
+        """An array of the parameters' dtype, where they are."""
+        return self.w_head_fusion.data
 
-    def vjp(
-        self, x: Array, *, context: Array | None = None, mask: Array | None = None
-    ) -> tuple[Array, Callable[[Array], HeadGrads]]:
-        """Return the result and a function that pulls gradients back; see :meth:`InterdependenceHead.vjp`."""
-        distinct = self.heads[:1] if self.shared else self.heads
-        count, n = len(self.heads), self.heads[0].n
-        results = [head.vjp(x, context=context, mask=mask) for head in distinct]
+    @property
+    def row_count(self) -> int | None:
+        """How many rows are attended to, where that is fixed."""
+        return self.heads[0].row_count
+
+    def buffers(self) -> list[Buffer]:  # noqa: D102 - Attending's
+        return [buffer for head in self._distinct() for buffer in head.buffers()]
+
+    def attend(self, given: Operands) -> tuple[Array, Pullback]:  # noqa: D102 - Attending's
+        distinct, n = self._distinct(), self.heads[0].n
+        results = [head.attend(given) for head in distinct]
         # One result that comes several times meets the sum of its columns.
-        repeats = count // len(distinct)
+        repeats = len(self.heads) // len(distinct)
         stacked = self.w_head_fusion.data.reshape(n, repeats, len(distinct) * n)
         y, pull_fused = concatenated([y for y, _ in results], stacked.sum(axis=1))
 
-        def pullback(grad_output: Array) -> HeadGrads:
-            parts, dw = pull_fused(gradient_of(type(self).__name__, grad_output, y.shape, y))
+        def pullback(g: Array) -> HeadGrads:
+            parts, dw = pull_fused(g)
             pulled = [pull(part) for (_, pull), part in zip(results, parts, strict=True)]
             found: dict[str, Array] = {}
             for place, one in enumerate(pulled):
                 found |= {f"heads.{place}.{name}": grad for name, grad in one.parameters.items()}
             found["w_head_fusion"] = np.tile(dw.reshape(n, 1, -1), (1, repeats, 1)).reshape(1, -1)
-            dcontext: Any = None if context is None else sum(np.asarray(one.context) for one in pulled)
-            return HeadGrads(sum(one.x for one in pulled), found, dcontext)
+            contexts = [one.context for one in pulled if one.context is not None]
+            return HeadGrads(sum(one.x for one in pulled), found, sum(contexts) if contexts else None)
 
         return y, pullback
+
+    def initialize_parameters(self, rng: int | np.random.Generator | None = None) -> None:
+        """Draw the parameters of all heads anew, and the fusion's."""
+        generator = self.heads[0].rng if rng is None else random_generator(rng)
+        for head in self._distinct():
+            head.initialize_parameters(generator)
+        data = self.w_head_fusion.data
+        data[...] = placed(self._drawn(generator).astype(data.dtype, copy=False), data)
+
+    def _distinct(self) -> list[BilinearInterdependenceHead]:
+        return self.heads[:1] if self.shared else self.heads
+
+    def _drawn(self, rng: np.random.Generator) -> Array:
+        size = len(self.heads) * self.heads[0].n ** 2
+        return METHODS["xavier_uniform"](rng, (1, size), size, 1)
 
     def to_config(self) -> dict[str, Any]:
         """Return the arguments that make a layer like this, all of JSON's types; without parameters."""
         return {"width": len(self.heads), "shared": self.shared, **self.heads[0].to_config()}
 
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], **others: Any) -> Self:
-        """Return a layer by a config, and by further arguments such as ``rng``."""
-        return cls(**{**config, **others})
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}(width={len(self.heads)}, shared={self.shared}, {self.heads[0]!r})"
+
+
+def refuse_shared_outputs(owner: str, options: dict[str, Any]) -> None:
+    """Refuse output layers with parameters for several heads: gradients of each would have the first one's name."""
+    given = options.get("outputs") or ()
+    shared = [one for one in given if isinstance(one, Layer) and any(True for _ in one.parameters())]
+    if shared:
+        raise ConfigError(f"{owner}: {shared[0]!r} would be part of several heads; give outputs by name or config")

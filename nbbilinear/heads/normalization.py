@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import floats
 from ..compiled import core_loops
 from ..config import current
-from ..errors import ConfigError
+from ..errors import ConfigError, ShapeError, report
+from ..layers.layer import gradient_of
+from ..scalars import number
 
 Array = Any
 Pullback = Callable[[Array], Array]
@@ -62,6 +65,8 @@ def normalize(
     ------
     ConfigError
         There is no such mode, or the scale is not positive.
+    ShapeError, DTypeError
+        Scores are no (channels, b, n) array, or not of float32 or float64.
 
     Notes
     -----
@@ -82,21 +87,26 @@ def normalize(
     array([[[1., 0.],
             [1., 0.]]])
     """
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise ConfigError(f"normalize: mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if not 0 < scale < math.inf:
+    if not number("normalize: scale", scale):
         raise ConfigError(f"normalize: scale must be a finite number > 0, got {scale!r}")
-    return MODES[mode](scores, scale, mask)
+    scores = floats("normalize", {"scores": scores})["scores"]
+    if scores.ndim != 3:
+        raise ShapeError(report("normalize: no scores", ["scores must be (channels, b, n)"], {"scores": scores}))
+    weights, pull = MODES[mode](scores, scale, mask)
+    return weights, lambda grad: pull(gradient_of("normalize", grad, weights.shape, weights))
 
 
 def _softmax(scores: Array, scale: float, mask: Array | None, axis: int) -> tuple[Array, Pullback]:
     """exp(scale s) over its sum along an axis, and its gradient from the weights alone."""
     if mask is not None:
         scores = np.where(mask, scores, scores.dtype.type(-np.inf))
-    loops = _loops(scores) if axis == 2 else None
-    weights = np.empty_like(scores) if loops else _exponentials(scores, scale, axis, masked=mask is not None)
-    if loops:
-        loops.forward(scores, scale, _lowest(scores.dtype), weights)
+    weights = _exponentials(scores, scale, axis)
+    if weights.size:
+        total = weights.sum(axis=axis, keepdims=True)
+        np.putmask(total, total == 0, 1)  # a sum over nothing is 0
+        weights /= total
 
     def pullback(grad: Array) -> Array:
         loops = _loops(weights, grad) if axis == 2 else None
@@ -112,17 +122,21 @@ def _softmax(scores: Array, scale: float, mask: Array | None, axis: int) -> tupl
     return weights, pullback
 
 
-def _exponentials(scores: Array, scale: float, axis: int, *, masked: bool) -> Array:
-    weights = scores * scores.dtype.type(scale)
-    if not weights.size:
-        return weights
-    top = weights.max(axis=axis, keepdims=True)
-    weights -= np.where(top == -np.inf, 0, top) if masked else top  # where nothing counts, all are 0 and not nan
-    np.putmask(weights, weights < _lowest(weights.dtype), -np.inf)
-    np.exp(weights, out=weights)
-    total = weights.sum(axis=axis, keepdims=True)
-    weights /= np.where(total == 0, 1, total) if masked else total
-    return weights
+def _exponentials(scores: Array, scale: float, axis: int) -> Array:
+    """exp(scale (s - max)), 0 where that is too small; all 0 where there are none but -inf."""
+    if not scores.size:
+        return scores.copy()
+    top = scores.max(axis=axis, keepdims=True)
+    np.putmask(top, top == -np.inf, 0)
+    loops = _loops(scores) if axis == 2 else None
+    if loops:
+        weights = np.empty_like(scores)
+        loops.shifted(scores, top, scale, _lowest(scores.dtype), weights)
+    else:
+        weights = scores - top
+        weights *= scale
+        np.putmask(weights, weights < _lowest(weights.dtype), -np.inf)
+    return np.exp(weights, out=weights)
 
 
 @lru_cache(maxsize=8)

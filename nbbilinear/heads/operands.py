@@ -1,4 +1,4 @@
-"""What a head is called with: rows, a context, a mask; checked, and in the dtype of the parameters."""
+"""What heads are called with: rows, a context, a mask; checked, and in the dtype of the parameters."""
 
 from typing import Any, NamedTuple
 
@@ -12,16 +12,30 @@ HALVES = ("float16", "bfloat16")
 
 
 class Operands(NamedTuple):
-    """Queries and rows in the parameters' dtype, the mask, and the dtype of results."""
+    """What is attended with, in the dtype of the parameters.
+
+    Attributes
+    ----------
+    queries : (b, m) array
+    rows : (n, m) array
+        The queries themselves where there is no context; zeros where a (rows,) mask is False.
+    mask : (rows,) or (b, rows) array of bool, or None
+    apart : bool
+        Whether there is a context, so that rows have a gradient of their own.
+    dtype, context_dtype : numpy.dtype
+        Of results and of the context's gradient.
+    """
 
     queries: Array
     rows: Array
     mask: Array | None
+    apart: bool
     dtype: np.dtype[Any]
+    context_dtype: np.dtype[Any]
 
 
 def operands_of(head: Any, x: Array, context: Array | None, mask: Array | None) -> Operands:
-    """Return the operands of a call; rows are the queries themselves where there is no context.
+    """Return the operands of a call of a head, a layer or a stack.
 
     Raises
     ------
@@ -32,34 +46,39 @@ def operands_of(head: Any, x: Array, context: Array | None, mask: Array | None) 
     BackendError
         They are of different libraries, or not where the parameters are.
     """
-    owner, w = type(head).__name__, head.w.data
-    alone = context is mask is head.batch_num is None and type(x) is type(w) is np.ndarray
+    owner, w = type(head).__name__, head.example
+    alone = context is mask is head.row_count is None and type(x) is type(w) is np.ndarray
     if alone and x.dtype == w.dtype and x.ndim == 2 and x.shape[1] == head.m:  # nearly always: 8 µs less
-        return Operands(x, x, None, w.dtype)
+        return Operands(x, x, None, False, w.dtype, w.dtype)
     given = {"x": x} | ({} if context is None else {"context": context}) | ({} if mask is None else {"mask": mask})
-    arrays = of_one_library(owner, given | {"w": w})
-    rows: Array = arrays.get("context", arrays["x"])
-    faults = [
-        f"{name} must be (rows, {head.m})"
-        for name in ("x", "context")
-        if name in arrays and (arrays[name].ndim != 2 or arrays[name].shape[1] != head.m)
-    ]
-    if not faults and mask is not None:
-        allowed = ((len(rows),), (len(arrays["x"]), len(rows)))
-        faults += [f"mask must be {allowed[0]} or {allowed[1]}"] if arrays["mask"].shape not in allowed else []
-    if not faults and head.batch_num is not None and len(rows) != head.batch_num:
-        faults.append(f"{'x' if context is None else 'context'} must have batch_num={head.batch_num} rows")
-    if faults:
-        raise ShapeError(report(f"{owner}: operands do not fit", faults, arrays))
-    inputs = {name: arrays[name] for name in ("x", "context") if name in arrays}
+    arrays = of_one_library(owner, given | {"parameters": w})
+    inputs: dict[str, Array] = {name: arrays[name] for name in ("x", "context") if name in arrays}
+    _check_shapes(head, arrays, inputs)
     wrong = [f"{name} must be of real numbers" for name, array in inputs.items() if not _real(array)]
     if mask is not None and arrays["mask"].dtype != bool:
         wrong.append("mask must be of bool")
     if wrong:
         raise DTypeError(report(f"{owner}: operands cannot be used", wrong, arrays))
-    kept = arrays["x"].dtype if arrays["x"].dtype.name in HALVES else w.dtype
-    queries = arrays["x"].astype(w.dtype, copy=False)
-    return Operands(queries, queries if context is None else rows.astype(w.dtype, copy=False), arrays.get("mask"), kept)
+    kept = {name: a.dtype if a.dtype.name in HALVES else w.dtype for name, a in inputs.items()}
+    cast = {name: a.astype(w.dtype, copy=False) for name, a in inputs.items()}
+    queries, rows, shown = cast["x"], cast.get("context", cast["x"]), arrays.get("mask")
+    if shown is not None and shown.ndim == 1:
+        rows = np.where(shown[:, None], rows, w.dtype.type(0))
+    return Operands(queries, rows, shown, context is not None, kept["x"], kept.get("context", w.dtype))
+
+
+def _check_shapes(head: Any, arrays: dict[str, Array], inputs: dict[str, Array]) -> None:
+    faults = [f"{name} must be (rows, {head.m})" for name, a in inputs.items() if a.ndim != 2 or a.shape[1] != head.m]
+    rows: Array = inputs.get("context", inputs["x"])
+    if not faults and "mask" in arrays:
+        allowed = [(len(rows),), (len(inputs["x"]), len(rows))]
+        allowed = allowed[: 1 if head.row_count is not None or head.several else 2]
+        if arrays["mask"].shape not in allowed:
+            faults.append(f"mask must be {' or '.join(map(str, allowed))}")
+    if not faults and head.row_count is not None and len(rows) != head.row_count:
+        faults.append(f"{'context' if 'context' in inputs else 'x'} must have batch_num={head.row_count} rows")
+    if faults:
+        raise ShapeError(report(f"{type(head).__name__}: operands do not fit", faults, arrays))
 
 
 def _real(array: Array) -> bool:

@@ -37,7 +37,12 @@ def output_layers(
     """
     known = {"features": features, "dtype": dtype, "rng": rng}
     found: dict[str, Layer] = {}
+    if isinstance(given, (str, Mapping)):
+        raise ConfigError(f"{owner}: outputs must be a sequence, got {given!r}")
     for one in given:
+        twice = isinstance(one, Layer) and any(one is layer for layer in found.values())
+        if isinstance(one, Layer) and twice and any(True for _ in one.parameters()):
+            raise ConfigError(f"{owner}: outputs has {one!r} twice, whose gradients would have one name")
         name, layer = (type(one).__name__, one) if isinstance(one, Layer) else _made(owner, one, known)
         found[name if name not in found else f"{name}_{len(found)}"] = layer
     return found
@@ -64,8 +69,10 @@ def outputs_config(layers: Iterable[Layer]) -> list[dict[str, Any]]:
 def _made(owner: str, given: str | Mapping[str, Any], known: Mapping[str, Any]) -> tuple[str, Layer]:
     options = dict(given) if isinstance(given, Mapping) else {"kind": given}
     kind = options.pop("kind", None)
-    if kind not in OUTPUTS or options.keys() - set(OUTPUTS[kind].options):
+    if not isinstance(kind, str) or kind not in OUTPUTS or options.keys() - set(OUTPUTS[kind].options):
         table = ", ".join(f"{name}({', '.join(output.options)})" for name, output in OUTPUTS.items())
         raise ConfigError(f"{owner}: outputs must be layers, or of {table}; got {given!r}")
+    if options.get("axis", -1) not in (-2, -1, 0, 1):
+        raise ConfigError(f"{owner}: outputs are (b, n), which has no axis {options['axis']}")
     output = OUTPUTS[kind]
     return kind, output.layer(**{name: known[name] for name in output.given}, **options)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
 from ..errors import ConfigError
+from ..scalars import whole
 
 Array = Any
 
@@ -21,6 +22,13 @@ class Part:
 
     kind: ClassVar[str]
 
+    def _whole(self, *names: str) -> None:
+        """Make options whole numbers >= 1, or refuse them; None stays."""
+        for name in names:
+            if getattr(self, name) is not None:
+                value = whole(f"{type(self).__name__}: {name}", getattr(self, name), least=1)
+                object.__setattr__(self, name, value)
+
     def config(self) -> dict[str, Any]:
         """Return the kind and the options, as JSON knows them."""
         return {"kind": self.kind, **asdict(self)}
@@ -29,13 +37,15 @@ class Part:
 P = TypeVar("P", bound=Part)
 
 
-def part_of(owner: str, name: str, table: Mapping[str, type[P]], given: P | str | Mapping[str, Any]) -> P:
+def part_of(owner: str, name: str, base: Any, table: Mapping[str, type[P]], given: P | str | Mapping[str, Any]) -> P:
     """Return the part that is meant: itself, one with default options by its name, or one by its config.
 
     Parameters
     ----------
     owner, name : str
         Who asks, and the name of the argument, for the messages.
+    base : type
+        What a part of one's own must be.
     table : mapping of kind to class
     given : Part, str or mapping
 
@@ -44,8 +54,8 @@ def part_of(owner: str, name: str, table: Mapping[str, type[P]], given: P | str 
     ConfigError
         There is no such kind, or it has no such option.
     """
-    if isinstance(given, tuple(table.values())):
-        return given  # type: ignore[return-value]  # mypy does not see through the tuple
+    if isinstance(given, base):
+        return given  # type: ignore[no-any-return]  # mypy takes no abstract class for a type
     options = dict(given) if isinstance(given, Mapping) else {"kind": given}
     kind = options.pop("kind", None)
     if not isinstance(kind, str) or kind not in table:
@@ -55,3 +65,10 @@ def part_of(owner: str, name: str, table: Mapping[str, type[P]], given: P | str 
         wrong = ", ".join(sorted(unknown))
         raise ConfigError(f"{owner}: {name} {kind!r} has the options {', '.join(known) or 'none'}; got {wrong}")
     return table[kind](**options)
+
+
+def config_of(part: Part, table: Mapping[str, type[Part]]) -> dict[str, Any]:
+    """Return the config of a part; ConfigError for one that is not in the table, which no name could bring back."""
+    if table.get(part.kind) is not type(part):
+        raise ConfigError(f"a config can name the parts {', '.join(table)}, not {part!r}")
+    return part.config()

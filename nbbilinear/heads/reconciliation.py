@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from ..errors import ShapeError, report
+from ..layers.layer import gradient_of
 from .transforms import Transform
 from .weights import Weight
 from .weights.operators import BY_ROWS, Operator
@@ -42,6 +44,11 @@ def reconcile(
     pullback : callable
         ``pullback(grad_y)`` gives ReconciliationGrads.
 
+    Raises
+    ------
+    ShapeError
+        Operands do not fit, or the vectors are of another length than the weight's.
+
     Notes
     -----
     Transformation, factors of Psi and mixture are linear in this order, so the rows may be mixed before, between or
@@ -61,7 +68,12 @@ def reconcile(
     >>> pullback(np.ones((1, 2, 1))).w
     array([[4., 6.]])
     """
+    if rows.ndim != 3 or mixture.ndim != 3 or mixture.shape[2] != rows.shape[1]:
+        given = {"rows": rows, "mixture": mixture}
+        faults = ["expected (1 or channels, n, m) and (channels, b, n)"]
+        raise ShapeError(report("reconcile: operands do not fit", faults, given))
     columns = transform.width(rows.shape[2])
+    weight.check_vectors("reconcile", w, outputs, columns)
     factors = weight.factors(w, outputs, columns)
     first = factors.left if factors.right is None else factors.right
     if not transform.as_is and not isinstance(first, BY_ROWS):
@@ -81,6 +93,7 @@ def reconcile(
         pulls.append(pull)
 
     def pullback(grad: Array) -> ReconciliationGrads:
+        grad = gradient_of("reconcile", grad, y.shape, y)
         found = []
         for pull in reversed(pulls):
             grad, gradient = pull(grad)

@@ -8,6 +8,15 @@ from ..layers import Layer
 from .head import InterdependenceHead, WeightLike
 from .transforms import Taylor, Transform
 from .weights import DualLphm, LowRank
+from .weights.hypercomplex import LAYOUTS
+
+REPLACED = {  # arguments that tinyBIG's base head takes
+    "l": "lengths follow from m, n and the parts",
+    "l_instance_interdependence": "lengths follow from m, n and the parts",
+    "channel_fusion": "give fusion=",
+    "input_process_functions": "put layers before the head",
+    "create_parameters_at_init": "parameters are made at construction",
+}
 
 
 class BilinearInterdependenceHead(InterdependenceHead):
@@ -67,6 +76,11 @@ class BilinearInterdependenceHead(InterdependenceHead):
         remainder: str | None = None, outputs: Sequence[str | Mapping[str, Any] | Layer] | None = None, **others: Any,
     ) -> None:  # fmt: skip
         owner = type(self).__name__
+        for argument in others.keys() & REPLACED.keys():
+            if others.pop(argument) is not None:
+                raise ConfigError(f"{owner}: {argument} of tinyBIG is not taken: {REPLACED[argument]}")
+        if layout not in LAYOUTS:
+            raise ConfigError(f"{owner}: layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
         related = {
             "with_lorr_interdependence": with_lorr_interdependence and LowRank(r_interdependence),
             "with_dual_lphm_interdependence":
@@ -86,7 +100,7 @@ class BilinearInterdependenceHead(InterdependenceHead):
             transform=_part(owner, "transform", transform, {"with_taylor": with_taylor and Taylor(d)}, "identity"),
             reconciliation=_part(owner, "reconciliation", reconciliation, reconciled, "full"),
             remainder=_part(owner, "remainder", remainder, {"with_residual": with_residual and "linear"}, "zero"),
-            outputs=[one for one in processed.values() if one] if outputs is None else outputs,
+            outputs=_outputs(owner, outputs, processed),
             parameters_init_method=parameters_init_method, device=device, **others,
         )  # fmt: skip
 
@@ -99,3 +113,11 @@ def _part(owner: str, name: str, given: Any, flags: Mapping[str, Any], otherwise
     if chosen:
         raise ConfigError(f"{owner}: {name}={given!r} and {', '.join(chosen)} say it twice; leave one out")
     return given
+
+
+def _outputs(owner: str, given: Any, flags: Mapping[str, Any]) -> Any:
+    """The outputs that are given, or those of all flags; ReLU and softmax are set unless one says otherwise."""
+    if given is None:
+        return [part for part in flags.values() if part]
+    chosen = {flag: part for flag, part in flags.items() if flag in ("with_batch_norm", "with_dropout")}
+    return _part(owner, "outputs", given, chosen, "")

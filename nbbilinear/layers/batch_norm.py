@@ -76,7 +76,7 @@ class BatchNorm(Layer):
 
     def vjp(self, x: Array) -> tuple[Array, Pullback]:  # noqa: D102 - Layer's
         x = self._fitting(x)
-        rows, weight = x.reshape(-1, self.features), self.weight.data
+        rows, weight = x.reshape(math.prod(x.shape[:-1]), self.features), self.weight.data
         training = self.training
         mean, variance = self._from(rows) if training else (self.running_mean.data, self.running_var.data)
         scale = 1 / np.sqrt(variance + self.eps).astype(weight.dtype)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..devices import placed
 from ..errors import CheckpointError
 from .arguments import Array
 from .parameter import Parameter
@@ -62,7 +63,7 @@ def load_state(own: Mapping[str, Parameter], state: Mapping[str, Array], *, owne
         lines += [f"{name} {fault}" for name, fault in faults.items()]
         raise CheckpointError("\n  - ".join([f"the state does not fit {owner}; nothing was loaded", *lines]))
     for name, array in fitting.items():
-        own[name].data[...] = array
+        own[name].data[...] = placed(array, own[name].data)
     return found
 
 

@@ -45,7 +45,7 @@ def head_of(number, m, n):
         attribute_interdependence=attribute, batch_num=None if attribute is None else 6,
         normalization=one_of(MODES, 1), channel_num=one_of((1, 2), 5), fusion=one_of(FUSIONS, 2),
         remainder=one_of(REMAINDERS, 1), enable_bias=one_of((False, True), 3), outputs=one_of(PROCESSED, 1),
-        scale=one_of(("divide", 0.7), 7), mask_zeros="rows", dtype="float64", rng=number,
+        scale=one_of(("divide", 0.7, "multiply"), 7), mask_zeros="rows", dtype="float64", rng=number,
     )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def operands_of(head, number):
         rng.normal(size=((6, 9, 3)[number % 3] if head.batch_num is None else 6, head.m)) if number % 5 == 2 else None
     )
     rows = x if context is None else context
-    mask = rng.random((len(rows),) if number % 2 else (len(x), len(rows))) > 0.3 if number % 7 == 3 else None
+    mask = rng.random((len(x), len(rows)) if number % 2 == 0 else len(rows)) > 0.3 if number % 7 == 3 else None
     if number % 11 == 4:
         rows[2] = 0
     return x, context, mask
@@ -71,7 +71,9 @@ def defined(head, x, context, mask):
 
     def function(operands):
         given = operands["x"] if context is None else operands["context"]
-        _, y = heads_oracle.attended(parts, head.attention.scale, operands["x"], given, counted.T, operands)
+        if mask is not None and mask.ndim == 1:  # what nobody sees may hold anything
+            given = np.where(mask[:, None], given, 0)
+        _, y = heads_oracle.attended(parts, operands["x"], given, counted.T, operands)
         return heads_oracle.processed(y, parts["outputs"], operands)
 
     return function

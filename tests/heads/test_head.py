@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nbbilinear as nbl
+from nbbilinear import heads
 from nbbilinear.errors import BackendError, CheckpointError, ConfigError, DTypeError, LayerError, ShapeError
 from nbbilinear.heads import (
     BilinearInterdependenceHead,
@@ -17,11 +18,12 @@ from nbbilinear.heads import (
     Taylor,
     Transformer,
 )
-from nbbilinear.layers import Layer, LayerGrads, ReLU
+from nbbilinear.layers import BatchNorm, Layer, LayerGrads, ReLU
 
 import device
 import halves
 
+NORM = BatchNorm(4)
 ALL_ON = {
     "with_lorr_interdependence": True, "with_dual_lphm": True, "enable_bias": True, "with_residual": True,
     "with_batch_norm": True, "with_dropout": True, "channel_num": 2,
@@ -51,12 +53,17 @@ def test_rows_permute_with_the_batch():
     np.testing.assert_allclose(made(x[order]), made(x)[order], rtol=1e-12)
 
 
-@pytest.mark.parametrize("make", [head, lambda: Transformer([6, 5, 4], dtype="float64", rng=0)])
+@pytest.mark.parametrize("make", [
+    head, lambda: Transformer([6, 5, 4], dtype="float64", rng=0),
+    lambda: Transformer([6, 9, 9, 4], width=2, outputs=["softmax"], dtype="float64", rng=0),
+    lambda: head(attribute_interdependence="low_rank", batch_num=6),
+])  # fmt: skip
 def test_masked_rows_may_hold_anything(make):
     made, x, mask = make().eval(), rows(6), np.array([True, True, False, True, False, True])
-    other = np.where(mask[:, None], x, 1e3)
+    other = np.where(mask[:, None], x, np.nan)
     np.testing.assert_allclose(made(x, mask=mask)[mask], made(other, mask=mask)[mask], rtol=1e-12)
-    np.testing.assert_allclose(made(x, mask=mask)[mask], made(x[mask]), rtol=1e-12)
+    if getattr(made, "row_count", None) is None:
+        np.testing.assert_allclose(made(x, mask=mask)[mask], made(x[mask]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("mask_zeros", ["rows", "scores", "keep"])
@@ -121,17 +128,25 @@ def test_after_eval_batch_norm_and_dropout_stand_still():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "int64"])
+@pytest.mark.parametrize("make", [
+    lambda kind: head(outputs=[], enable_bias=True, dtype=kind),
+    lambda kind: BilinearInterdependenceLayer(6, 4, 2, shared=False, dtype=kind, rng=0),
+    lambda kind: Transformer([6, 9, 4], with_dropout=False, dtype=kind, rng=0),
+])  # fmt: skip
 @pytest.mark.parametrize("parameters", ["float32", "float64"])
-def test_dtypes(parameters, dtype):
-    kind, made = halves.dtype(dtype) if dtype in ("float16", "bfloat16") else np.dtype(dtype), head(dtype=parameters)
-    x = (2 * rows(5)).round().astype(kind)
-    y, pullback = made.vjp(x, context=x)
+def test_dtypes(parameters, make, dtype):
+    kind, made = halves.dtype(dtype) if dtype in ("float16", "bfloat16") else np.dtype(dtype), make(parameters)
+    x, context = (2 * rows(5)).round().astype(kind), rows(7, seed=1)
+    y, pullback = made.vjp(x, context=context)
     kept = kind if dtype in ("float16", "bfloat16") else np.dtype(parameters)
     grads = pullback(np.ones((5, 4), kept))
-    assert y.dtype == grads.x.dtype == grads.context.dtype == kept
-    assert all(grad.dtype == parameters for grad in grads.parameters.values())
-    wide = made.vjp(x.astype(parameters))[0]
+    assert y.dtype == grads.x.dtype == kept
+    assert grads.context.dtype == parameters  # that of its own operand
+    wide, pull = copy.deepcopy(made).vjp(x.astype(parameters), context=context)
     np.testing.assert_array_equal(y, wide.astype(kept))  # rounded once
+    for name, grad in pull(np.ones((5, 4))).parameters.items():  # and nothing on the way back
+        assert grads.parameters[name].dtype == parameters
+        np.testing.assert_array_equal(grads.parameters[name], grad, err_msg=name)
 
 
 def test_gradients_of_a_context():
@@ -251,23 +266,34 @@ class Double(Layer):
 
 
 def test_layers_of_ones_own_as_outputs():
+    with pytest.raises(ConfigError, match="would be part of several heads"):
+        BilinearInterdependenceLayer(6, 4, 2, shared=False, outputs=[NORM])
+    with pytest.raises(ConfigError, match="would be part of several heads"):
+        Transformer([6, 4, 4], outputs=[NORM])
     made = head(outputs=["relu", Double(), ReLU()])
     np.testing.assert_array_equal(made(rows(5)), 2 * head(outputs=["relu"])(rows(5)))
     with pytest.raises(ConfigError, match="a config can name the outputs batch_norm, relu, dropout, softmax, not"):
         made.to_config()
 
 
+@pytest.mark.parametrize("make", [
+    lambda: head(with_taylor=True, **ALL_ON | {"with_dropout": False}),
+    lambda: BilinearInterdependenceLayer(6, 4, width=2, shared=False, dtype="float64", rng=0),
+    lambda: Transformer([6, 9, 4], with_dropout=False, dtype="float64", rng=0),
+])  # fmt: skip
 @pytest.mark.parametrize("place", device.PLACES)
-def test_arrays_of_a_device_stay_there(place):
+def test_arrays_of_a_device_stay_there(place, make):
     with device.installed(place) as cupy:
-        made = head(with_taylor=True, **ALL_ON | {"with_dropout": False})
-        x, g = rows(5), rows(5, 4, seed=1)
-        y, pullback = copy.deepcopy(made).vjp(x)
-        made.to("cuda")
-        there, pull = made.vjp(cupy.asarray(x), mask=cupy.asarray(np.ones(5, bool)))
+        made, x, context, g = make(), rows(5), rows(7, seed=2), rows(5, 4, seed=1)
+        state, mask = made.state_dict(), np.arange(7) != 3
+        y, pullback = copy.deepcopy(made).vjp(x, context=context, mask=mask)
+        made.to("cuda").initialize_parameters(1)
+        made.load_state_dict(state)
+        there, pull = made.vjp(cupy.asarray(x), context=cupy.asarray(context), mask=cupy.asarray(mask))
         found, want = pull(cupy.asarray(g)), pullback(g)
         np.testing.assert_allclose(there.get(), y, rtol=1e-12)
-        np.testing.assert_allclose(found.x.get(), want.x, rtol=1e-9)
+        for one, other in ((found.x, want.x), (found.context, want.context)):
+            np.testing.assert_allclose(one.get(), other, rtol=1e-9)
         for name, grad in want.parameters.items():
             np.testing.assert_allclose(found.parameters[name].get(), grad, rtol=1e-9, atol=1e-14)
         with pytest.raises(BackendError, match="the others not"):
@@ -297,6 +323,13 @@ def test_arrays_of_a_device_stay_there(place):
         ({"with_dropout": True, "p": 1.5}, "p must be a number from 0 to 1, got 1.5"),
         ({"layout": "kron", "with_dual_lphm": True}, "layout must be one of kronecker, tinybig"),
         ({"rng": "seed"}, "rng must be an int"),
+        ({"layout": "kron"}, "layout must be one of kronecker, tinybig"),
+        ({"outputs": ["relu"], "with_batch_norm": True}, "say it twice; leave one out"),
+        ({"outputs": "relu"}, "outputs must be a sequence, got 'relu'"),
+        ({"outputs": [{"kind": ["relu"]}]}, "outputs must be layers, or of batch_norm"),
+        ({"outputs": [{"kind": "softmax", "axis": 5}]}, "which has no axis 5"),
+        ({"outputs": [NORM, "relu", NORM]}, "twice, whose gradients would have one name"),
+        ({"l": 5}, "l of tinyBIG is not taken: lengths follow from m, n and the parts"),
     ],
 )
 def test_arguments_that_have_no_meaning(options, message):
@@ -310,7 +343,7 @@ def test_sizes_and_dtypes_that_have_no_meaning():
             head(*sizes)
     with pytest.raises(DTypeError, match="float32 or float64"):
         head(dtype="float16")
-    for dims, fc in (([6], None), ([6, 5, 4], [3])):
+    for dims, fc in (([6], None), ([6, 5, 4], [3]), (6, None)):
         with pytest.raises(ConfigError, match="dims must be two sizes or more, and fc_dims one less"):
             Transformer(dims, fc)
 
@@ -335,8 +368,35 @@ def test_operands_that_do_not_fit(given, error, message):
     with pytest.raises(error, match=message):
         made(**{"x": rows(5)} | given)
     made.backward(np.ones_like(y))  # what was kept still is
+    attribute = head(batch_num=4, attribute_interdependence="full")
     with pytest.raises(ShapeError, match=r"must have batch_num=4 rows"):
-        head(batch_num=4, attribute_interdependence="full")(rows(5))
+        attribute(rows(5))
+    with pytest.raises(ShapeError, match=r"mask must be \(4,\)"):
+        attribute(rows(4), mask=np.ones((4, 4), bool))
+    with pytest.raises(ShapeError, match=r"mask must be \(5,\)"):
+        Transformer([6, 4])(rows(5), mask=np.ones((5, 5), bool))
+    assert head(batch_num=4)(rows(5)).shape == (5, 4)  # without attributes it has no meaning, as in tinyBIG
+
+
+def test_on_an_error_statistics_stand_still():
+    stack = Transformer([6, 9, 4], dtype="float64", rng=0)
+    stack.blocks[2] = Refusing()
+    for made in (head(outputs=["batch_norm", Refusing()]), stack):
+        before = made.state_dict()
+        with pytest.raises(ZeroDivisionError):
+            made(rows(5), context=rows(7))
+        assert all((a == before[name]).all() for name, a in made.state_dict().items())
+
+
+class Refusing(Layer):
+    def vjp(self, x):
+        raise ZeroDivisionError
+
+
+def test_padding_is_padding_in_every_layer():
+    made, x = Transformer([6, 9, 9, 4], outputs=["softmax"], dtype="float64", rng=0).eval(), rows(5)
+    padded = np.concatenate([x, np.zeros((3, 6))])
+    np.testing.assert_allclose(made(padded)[:5], made(x), rtol=1e-12)
 
 
 def test_a_gradient_that_does_not_fit_changes_nothing():
@@ -346,6 +406,26 @@ def test_a_gradient_that_does_not_fit_changes_nothing():
         made.backward(np.ones((5, 3)))
     assert all(p.grad is None for p in made.parameters())
     made.backward(np.ones((5, 4)))
+
+
+class Halved(heads.Full):
+    def expanded(self, w, rows, columns):
+        found = super().expanded(w / 2, rows, columns)
+        return found._replace(pull=lambda left, right: left.reshape(w.shape) / 2)
+
+
+def test_parts_of_ones_own():
+    made, plain = head(interdependence=Halved()), head(scale=1.0)
+    np.testing.assert_allclose(made(rows(5)), plain(rows(5)), rtol=1e-12)  # sqrt(4) / 2
+    with pytest.raises(ConfigError, match=r"a config can name the parts full, .* not Halved\(\)"):
+        made.to_config()
+
+
+def test_numbers_of_numpy_are_numbers():
+    made = head(interdependence=LowRank(np.int64(2)), transform=Taylor(np.int32(2)), scale=np.float32(0.5))
+    assert json.loads(json.dumps(made.to_config()["interdependence"])) == {"kind": "low_rank", "rank": 2}
+    with pytest.raises(AttributeError):
+        made.scale = 3.0
 
 
 def test_states_of_the_original_load():
@@ -374,3 +454,21 @@ def test_initial_values_have_the_spread_they_should(method):
     before = made.w.data.copy()
     made.initialize_parameters(5)
     assert (made.w.data != before).all()
+
+
+@pytest.mark.parametrize("make", [
+    lambda: BilinearInterdependenceLayer(6, 30, 2, shared=False, dtype="float64", rng=0),
+    lambda: Transformer([6, 30, 4], dtype="float64", rng=0),
+])  # fmt: skip
+def test_layers_and_stacks_are_drawn_anew(make):
+    made = make()
+    state = made.state_dict()
+    made.initialize_parameters(5)
+    drawn = {name for name, a in made.state_dict().items() if (a != state[name]).any()}
+    assert {name for name in state if "batch_norm" not in name} == drawn
+    for name, a in made.state_dict().items():
+        if name.endswith("w_head_fusion"):
+            assert abs(a.var() * (a.size + 1) / 2 - 1) < 6 / np.sqrt(a.size)
+            assert abs(a).max() <= np.sqrt(6 / (a.size + 1))
+    with pytest.raises(ConfigError, match="rng must be an int"):
+        made.initialize_parameters("seed")

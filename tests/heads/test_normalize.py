@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nbbilinear as nbl
-from nbbilinear.errors import ConfigError
+from nbbilinear.errors import ConfigError, DTypeError, ShapeError
 from nbbilinear.heads import MODES, normalize
 
 BACKENDS = ("numpy", "numba")
@@ -139,7 +139,23 @@ def test_no_elements(backend, shape):
         assert weights.shape == pullback(weights).shape == shape
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_scores_that_overflow_when_they_are_scaled(backend):
+    scores = np.array([[[2e38, 1e38, 0.0, -2e38]]], np.float32)
+    with nbl.config(backend=backend), np.errstate(over="ignore"):
+        np.testing.assert_array_equal(normalize(scores, scale=8.0)[0], [[[1, 0, 0, 0]]])
+        np.testing.assert_array_equal(normalize(np.full((1, 2, 3), -np.inf))[0], 0)
+
+
 def test_refusals():
+    with pytest.raises(DTypeError, match="scores must be float32 or float64"):
+        normalize(np.zeros((1, 200, 200), np.float16))
+    with pytest.raises(ShapeError, match=r"scores must be \(channels, b, n\)"):
+        normalize(np.zeros((2, 2)))
+    with pytest.raises(ShapeError, match="grad_output must have the shape of the result"):
+        normalize(np.zeros((1, 2, 2)))[1](np.ones(2))
+    with pytest.raises(ConfigError, match="scale must be a finite number >= 0, got 'multiply'"):
+        normalize(np.zeros((1, 1, 1)), scale="multiply")
     with pytest.raises(ConfigError, match="mode must be one of column, row, row_column, got 'columns'"):
         normalize(np.zeros((1, 1, 1)), "columns")
     with pytest.raises(ConfigError, match="scale must be a finite number > 0, got 0"):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from heads.test_combinations import RELATED
 
-from nbbilinear.errors import ConfigError
-from nbbilinear.heads import WEIGHTS, DualLphm, Hm, LowRank, Lphm, Taylor
+from nbbilinear.errors import ConfigError, ShapeError
+from nbbilinear.heads import WEIGHTS, DualLphm, Full, Hm, Identity, LowRank, Lphm, Taylor, interdependence, reconcile
 
 import heads_oracle
 
@@ -59,6 +59,18 @@ def test_no_factor_is_larger_than_the_vector_makes_it():
         left, right, _ = weight.factors(w, 784, 784)
         numbers = sum(a.size for operator in (left, right) for a in operator if isinstance(a, np.ndarray))
         assert numbers <= 784 * 784 / 9, weight
+
+
+def test_vectors_of_another_length_are_refused():
+    x = np.ones((3, 4))
+    with pytest.raises(ShapeError, match=r"w must be \(channels, 16\) for a \(4, 4\) matrix by LowRank\(rank=2\)"):
+        interdependence(x, x, np.ones((1, 100)), LowRank(2))
+    with pytest.raises(ShapeError, match=r"w must be \(channels, 20\) for a \(5, 4\) matrix by Full"):
+        reconcile(x[None], np.ones((1, 3, 3)), np.ones((1, 19)), 5, Identity(), Full())
+    with pytest.raises(ShapeError, match=r"expected \(b, m\) and \(n, m\)"):
+        interdependence(x, x[:, :2], np.ones((1, 16)), LowRank(2))
+    with pytest.raises(ShapeError, match=r"expected \(1 or channels, n, m\) and \(channels, b, n\)"):
+        reconcile(x[None], np.ones((1, 3, 2)), np.ones((1, 20)), 5, Identity(), Full())
 
 
 @pytest.mark.parametrize(

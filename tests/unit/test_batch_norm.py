@@ -23,13 +23,13 @@ def defined(layer, x):
 
 @pytest.mark.parametrize("shape", [(2, 3), (7, 3), (2, 5, 3), (64, 1)])
 def test_training(shape):
-    layer, rng = layer_of(shape[-1]), np.random.default_rng(1)
+    layer, rng = layer_of(shape[-1], momentum=0.3), np.random.default_rng(1)
     x, g, v = (rng.normal(size=shape) for _ in range(3))
     y = layer(x)
     np.testing.assert_allclose(y, defined(layer, x), rtol=1e-13, atol=1e-13)
     rows = x.reshape(-1, shape[-1])
-    np.testing.assert_allclose(layer.running_mean.data, 0.1 * rows.mean(axis=0), rtol=1e-14)
-    np.testing.assert_allclose(layer.running_var.data, 0.9 + 0.1 * rows.var(axis=0, ddof=1), rtol=1e-14)
+    np.testing.assert_allclose(layer.running_mean.data, 0.3 * rows.mean(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(layer.running_var.data, 0.7 + 0.3 * rows.var(axis=0, ddof=1), rtol=1e-14)
     dx = layer.backward(g)
     slope = defined(layer, x + 1e-30j * v).imag / 1e-30
     np.testing.assert_allclose((dx * v).sum(), (slope * g).sum(), rtol=1e-10, atol=1e-12)
@@ -50,6 +50,7 @@ def test_after_eval_rows_are_their_own():
     np.testing.assert_allclose(layer(x[:1]), y[:1])
     assert layer(x[:0]).shape == (0, 3)
     assert all((layer.state_dict()[name] == a).all() for name, a in before.items())
+    assert BatchNorm(0).eval()(np.ones((3, 0))).shape == (3, 0)
 
 
 def test_buffers_are_saved_loaded_and_moved_but_not_trained():

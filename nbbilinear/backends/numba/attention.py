@@ -1,4 +1,4 @@
-"""Softmax of scores along their last axis, around NumPy's own ``exp``, and its gradient: a row at a time, in cache.
+"""What a softmax does before ``exp``, and its gradient: a row at a time, in cache.
 
 Arrays are C-contiguous, (..., n), and of one float dtype; a chunk owns rows.
 """
@@ -13,14 +13,12 @@ from .compiling import loops
 Array = Any
 
 
-def forward(scores: Array, scale: float, lowest: float, weights: Array) -> None:
-    """weights[j,i] = e[j,i] / sum_i e[j,i] with e = exp(scale s[j,i] - max_i); 0 where the exponent is < lowest."""
-    rows = (scores.reshape(-1, scores.shape[-1]), weights.reshape(-1, scores.shape[-1]))
+def shifted(scores: Array, top: Array, scale: float, lowest: float, out: Array) -> None:
+    """out[j,i] = scale (s[j,i] - top[j]); -inf where that is < lowest."""
+    rows = tuple(a.reshape(-1, scores.shape[-1]) for a in (scores, out))
+    chunk = parallel.chunk_size(len(rows[0]), 2 * scores.shape[-1])
     limits = np.array([scale, lowest], scores.dtype)
-    chunk = parallel.chunk_size(len(rows[0]), 4 * scores.shape[-1])
-    parallel.run(_shift, (*rows, limits), len(rows[0]), chunk)
-    np.exp(weights, out=weights)
-    parallel.run(_divide, (rows[1],), len(rows[0]), chunk)
+    parallel.run(_shifted, (rows[0], top.reshape(-1), rows[1], limits), len(rows[0]), chunk)
 
 
 def backward(grad_output: Array, weights: Array, scale: float, grad: Array) -> None:
@@ -31,29 +29,14 @@ def backward(grad_output: Array, weights: Array, scale: float, grad: Array) -> N
 
 
 @loops
-def _shift(scores: Array, shifted: Array, limits: Array, start: int, stop: int) -> None:
+def _shifted(scores: Array, top: Array, out: Array, limits: Array, start: int, stop: int) -> None:
     scale, lowest = limits
     nothing = -np.inf
     for j in range(start, stop):
-        top = scores[j, 0]
+        # The maximum is NumPy's: a loop for it does not vectorise, and took two thirds of the softmax.
         for i in range(scores.shape[1]):
-            top = max(top, scores[j, i])
-        top = scale * top if top > nothing else scale * 0  # where nothing counts, all are 0 and not nan
-        for i in range(scores.shape[1]):
-            s = scale * scores[j, i] - top
-            shifted[j, i] = nothing if s < lowest else s
-
-
-@loops
-def _divide(weights: Array, start: int, stop: int) -> None:
-    zero, one = weights.dtype.type(0), weights.dtype.type(1)
-    for j in range(start, stop):
-        total = zero
-        for i in range(weights.shape[1]):
-            total += weights[j, i]
-        factor = one / (total if total != zero else one)
-        for i in range(weights.shape[1]):
-            weights[j, i] *= factor
+            s = scale * (scores[j, i] - top[j])
+            out[j, i] = nothing if s < lowest else s
 
 
 @loops

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...errors import ConfigError
 from ...functional import BilinearGrads, bilinear, bilinear_backward
 from ..weights.operators import Operator, RowGrads
 from .transform import Array, Transform
@@ -36,8 +35,9 @@ class Taylor(Transform):
 
     ``(M K(x))[k] = sum_c M1[k, c] x[c] + sum_a,c M2[k, a, c] x[a] x[c] + ...``
 
-    so that degree 2 is a linear map and a quadratic form. Costs what the product with M costs,
-    ``2 rows width`` flop for each row of x, forward, and memory for the power before the last: none at degree 2.
+    so that degree 2 is a linear map and a quadratic form, as the bilinear product of x with itself. Costs what the
+    product with M costs, ``2 rows width`` flop for each row of x, forward, and memory for the power before the last:
+    none at degree 2.
     Source: ``taylor_expansion`` of tinyBIG 0.2.1 (no factorials, no constant).
 
     Examples
@@ -52,8 +52,7 @@ class Taylor(Transform):
     degree: int = 2
 
     def __post_init__(self) -> None:
-        if not isinstance(self.degree, int) or self.degree < 1:
-            raise ConfigError(f"Taylor: degree must be a whole number >= 1, got {self.degree!r}")
+        self._whole("degree")
 
     def width(self, features: int) -> int:
         """M + m^2 + ... + m^degree."""

@@ -41,7 +41,7 @@ class Hypercomplex(Weight):
     q: int | None = None
 
     def __post_init__(self) -> None:
-        self._sizes(p=1, q=1)
+        self._whole("p", "q")
         if self.layout not in LAYOUTS:
             raise ConfigError(f"{type(self).__name__}: layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
 

@@ -37,7 +37,7 @@ class LowRank(Weight):
     rank: int = 3
 
     def __post_init__(self) -> None:
-        self._sizes(rank=1)
+        self._whole("rank")
 
     def length(self, rows: int, columns: int) -> int:
         """Rank * (rows + columns)."""

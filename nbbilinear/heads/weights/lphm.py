@@ -39,7 +39,7 @@ class Lphm(Hypercomplex):
     rank: int = 3
 
     def __post_init__(self) -> None:
-        self._sizes(rank=1)
+        self._whole("rank")
         super().__post_init__()
 
     def length(self, rows: int, columns: int) -> int:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import ConfigError
+from ...errors import ShapeError, report
 from ..part import Part
-from .operators import Dense, Operator
+from .operators import Operator
 
 Array = Any
 
@@ -52,15 +52,14 @@ class Weight(Part):
 
     def expand(self, w: Array, rows: int, columns: int) -> Array:
         """Return the matrices (channels, rows, columns). For tests and small sizes."""
-        left = self.expanded(w, rows, columns).left
-        return left.matrix if isinstance(left, Dense) else None
+        return self.expanded(w, rows, columns).left.matrix  # type: ignore[union-attr]  # a Dense, as said above
 
-    def _sizes(self, **least: int) -> None:
-        """Refuse options below their least; the part names them."""
-        for name, low in least.items():
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < low):
-                raise ConfigError(f"{type(self).__name__}: {name} must be a whole number >= {low}, got {value!r}")
+    def check_vectors(self, owner: str, w: Array, rows: int, columns: int) -> None:
+        """Refuse vectors that are not (channels, length); ShapeError."""
+        length = self.length(rows, columns)
+        if w.ndim != 2 or w.shape[1] != length:
+            fault = f"w must be (channels, {length}) for a ({rows}, {columns}) matrix by {self}"
+            raise ShapeError(report(f"{owner}: operands do not fit", [fault], {"w": w}))
 
 
 def close_factor(size: int) -> int:
