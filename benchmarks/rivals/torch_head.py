@@ -3,8 +3,6 @@
 Every weight is made in full, rows are transformed for every channel anew, and the softmax runs down columns.
 """
 
-import math
-
 import torch
 
 
@@ -56,7 +54,7 @@ class Head(torch.nn.Module):
         for c in range(self.channels):
             k = x if self.parts.transform.as_is else taylor(x, self.parts.transform.degree)
             w = fabricated(self.relevant["w_instance_interdependence"][c], self.m, self.m, related)
-            scores = math.sqrt(self.n) * (x @ (w @ x.T))
+            scores = self.parts.scale * (x @ (w @ x.T))
             zeros = scores == 0
             r = torch.softmax(scores.masked_fill(zeros, -1e9), dim=0).masked_fill(zeros, 0.0)
             psi = fabricated(self.relevant["w"][c], self.n, width, reconciled)
