@@ -157,7 +157,8 @@ def bilinear_vjp(
     """Bilinear product, and a function that pulls gradients back through it.
 
     Together they may cost less than :func:`bilinear` and :func:`bilinear_backward`: operands are looked at once, and
-    ``x1 W`` is kept where that saves a product, as for one output of many features.
+    ``x1 W`` is kept where that saves a product, as for one output of many features. Of a form with contiguous paired
+    rows the mapped rows are kept, ``A x1`` and ``B x2``: a third of the product's flop that the gradients do not take.
 
     Parameters
     ----------
@@ -179,7 +180,8 @@ def bilinear_vjp(
     Notes
     -----
     Cost: as :func:`bilinear` and :func:`bilinear_backward`; where ``x1 W`` is kept ``2 * rows * out * in1 * in2`` flop
-    less. ``pullback`` then holds ``rows * out * in2`` numbers, at most 8 MB, and refers to the operands.
+    less. ``pullback`` then holds ``rows * out * in2`` numbers, or of a form what its maps made of as many rows as fit;
+    at most 8 MB, and refers to the operands. Where something is kept, y may round otherwise than in :func:`bilinear`.
     Source: ``jax.vjp``.
 
     Examples

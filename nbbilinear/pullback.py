@@ -11,7 +11,8 @@ from .calls import gradients, product, wanted_operands
 from .config import Config, current
 from .errors import MisfitError, ShapeError, report
 from .execute import BilinearGrads, Choice
-from .forms import Form, calls_for
+from .forms import Form
+from .forms.vjp import vjp as of_a_form
 from .operands import Operands, take
 from .plain import all_of, are_plain, is_gradient, run_backward, run_forward, shapes_of
 from .plan import both_for
@@ -61,7 +62,7 @@ def vjp(
 ) -> tuple[Array, Callable[..., BilinearGrads]]:
     """Compute y, and make its gradients ready, as :func:`nbbilinear.bilinear_vjp` says."""
     if type(weight) is not np.ndarray and isinstance(weight, Form):
-        return _of_a_form(verb, x1, x2, weight, bias, index, backend)
+        return of_a_form(verb, x1, x2, weight, bias, index, backend)
     originals = (x1, x2, weight, bias, index)
     if are_plain(x1, x2, weight, bias, index):
         found = _at_once(verb, x1, x2, weight, bias, index, backend)
@@ -86,18 +87,6 @@ def vjp(
         execute.forward(bound, *given[:5], y, choice.scratch())
         y = y if given.give_back is None else given.give_back(y)
     return y, Pullback(verb, both.backward, given, originals, wanted, kept)
-
-
-def _of_a_form(
-    verb: str, x1: Array, x2: Array, weight: Form, bias: Array | None, index: Array | None, backend: str | None
-) -> tuple[Array, Callable[..., BilinearGrads]]:
-    """The same of a form, which keeps nothing."""
-    verbs = calls_for(weight)
-
-    def pullback(grad_output: Array, *, out: BilinearGrads | None = None, accumulate: bool = False) -> BilinearGrads:
-        return verbs.backward(verb, grad_output, x1, x2, weight, bias, index, None, out, accumulate, backend)
-
-    return verbs.forward(verb, x1, x2, weight, bias, index, None, backend), pullback
 
 
 def _at_once(

@@ -5,7 +5,7 @@ import inspect
 import types
 
 import pytest
-from conformance import test_forms, test_forms_at_once
+from conformance import test_forms, test_forms_at_once, test_forms_vjp
 from unit import test_sparse_form
 
 from nbbilinear.backends.numba.simd.machine import host
@@ -36,6 +36,10 @@ def suite(monkeypatch):
                 with monkeypatch.context() as patch:
                     test_forms.test_in_many_blocks(name, case, workspace, patch)
         test_forms.test_into_given_arrays_and_added(name, "pairs")
+        test_forms_vjp.test_both_are_the_verbs(name, "rows")
+        for keep in (0, 1500) if name in test_forms_vjp.MAPPED else ():
+            with monkeypatch.context() as patch:
+                test_forms_vjp.test_in_many_blocks_of_which_some_are_kept(name, 600, keep, patch)
         test_forms.test_a_parameter_that_all_of_a_stack_share(name, "index", "numpy")
         for backend in ("numpy", "numba/portable"):
             test_forms.test_on_either_backend(name, "rows", backend)
@@ -56,7 +60,7 @@ def caught(monkeypatch):
     return False
 
 
-MAPS, RULE, RUN, BIND, STEPS, CALLS = "maps", "rule", "run", "bind", "steps", "calls"
+MAPS, RULE, RUN, BIND, STEPS, CALLS, AT_ONCE = "maps", "rule", "run", "bind", "steps", "calls", "at_once"
 LINES = [
     (MAPS, "return (self._flat(x, array) @ self._matrix(array))", "return (1.001 * self._flat(x, array) @ self._matrix(array))"),
     (MAPS, "(self._flat(x, array).T @ flat)", "(2 * self._flat(x, array).T @ flat)"),
@@ -95,6 +99,14 @@ LINES = [
     (RULE, "add or place > 0 or bool(rows.start)", "add or place > 0"),
     (RULE, "range(len(maps) - 1, -1, -1)", "range(len(maps))"),
     (RULE, "range(0, total, size)", "range(0, max(1, total - 1), size)"),
+    (RULE, "block._replace(mapped=mapped) if fits else block", "block._replace(mapped=mapped)"),
+    (RULE, "block._replace(mapped=mapped) if fits else block", "block"),
+    (RULE, "block._replace(mapped=mapped) if fits else block", "block._replace(mapped=mapped[::-1]) if fits else block"),
+    (RULE, "left -= held(mapped) if fits else 0", "pass"),
+    (RULE, "else kept[place]:", "else kept[0]:"),
+    (RULE, "else kept[place]:", "else kept[place][:1]:"),
+    (AT_ONCE, "p, y[:, None, None], KEPT_BYTES)\n    if bias is not None:\n        y += bias", "p, y[:, None, None], KEPT_BYTES)\n    if bias is not None:\n        y -= bias"),
+    (RUN, "d2, add=accumulate, kept=kept)", "d2, add=False, kept=kept)"),
     (BIND, "which if len(part) > 1 else 0", "0"),
     (BIND, "np.add(total, settled, out=total)", "np.copyto(total, settled)"),
     (STEPS, "np.add(self.gradients[name], gradient, out=self.gradients[name])", "pass"),

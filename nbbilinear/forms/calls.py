@@ -18,6 +18,7 @@ from ..outputs import to_fill
 from ..problem import Problem, Signature, state
 from . import at_once
 from .form import Form, Lead
+from .rule import Kept
 from .run import choice
 
 Array = Any
@@ -56,11 +57,14 @@ def forward(
 def backward(
     verb: str, grad_output: Array, x1: Array, x2: Array, weight: Form, bias: Array | None, index: Array | None,
     wrt: Iterable[str] | None, out: BilinearGrads | None, accumulate: bool, backend: str | None,
-    workspace: Array | None = None,
+    workspace: Array | None = None, kept: Kept | None = None,
 ) -> BilinearGrads:  # fmt: skip
-    """Compute gradients, as :func:`nbbilinear.bilinear_backward` says; that of the weight is a form of its kind."""
+    """Compute gradients, as :func:`nbbilinear.bilinear_backward` says; that of the weight is a form of its kind.
+
+    ``kept``: of contiguous paired rows with one form, what :func:`nbbilinear.forms.rule.forward` returned for them.
+    """
     if index is None and wrt is None and out is None and workspace is None and not accumulate:
-        gradients = at_once.backward(weight, grad_output, x1, x2, bias, backend)
+        gradients = at_once.backward(weight, grad_output, x1, x2, bias, backend, kept)
         if gradients is not None:
             return gradients
     if workspace is not None:
@@ -78,7 +82,7 @@ def backward(
     arrays = filled_gradients(verb, plain, tuple(n for n in wanted if n != "weight"), given, accumulate, g)
     parts = _parts(weight, lead, given)
     learned = {name: np.zeros(a.shape, given.dtype) for name, a in parts.items()} if "weight" in wanted else None
-    chosen = choice(weight, parts, problem, learned, place)
+    chosen = choice(weight, parts, problem, learned, place, kept)
     x1, x2, blank = _cast(given)
     carry_out = execute.backward if given.uniform else execute.backward_unrounded
     carry_out(chosen, g.astype(given.dtype, copy=False), x1, x2, blank, given.index, arrays, None, accumulate)

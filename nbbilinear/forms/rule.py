@@ -1,9 +1,9 @@
 """The chain rule of forms, written once: y = sum over terms of last(core(first(x1), second(x2))), in blocks of rows."""
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise, product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,14 +12,39 @@ from .steps import Bound, Map, Term
 
 Array = Any
 Tape = list[Array]
+Side = tuple[Array, Tape]
 FEW = 16  # rows that are not worth a look at their widths: that takes a tenth of the smallest call
 
 
-def forward(terms: Sequence[Term], x1: Array, x2: Array, p: Bound, y: Array) -> None:
-    """Fill y (shared, n, m, out) from x1 (shared, n, in1) and x2 (shared, m, in2)."""
+class Block(NamedTuple):
+    """Rows of a term that fit into the workspace together, and what the maps made of them, where that is kept."""
+
+    s: slice
+    n: slice
+    m: slice
+    mapped: tuple[Side, Side] | None = None
+
+
+Kept = Sequence[Sequence[Block]]  # the blocks of each term
+
+
+def forward(terms: Sequence[Term], x1: Array, x2: Array, p: Bound, y: Array, keep: int | None = None) -> Kept:
+    """Fill y (shared, n, m, out) from x1 (shared, n, in1) and x2 (shared, m, in2).
+
+    With ``keep`` return the blocks for :func:`backward`, those that fit into so many bytes with their mapped rows.
+    """
+    kept: list[list[Block]] = []
+    left = keep or 0
     for place, term in enumerate(terms):
-        for s, n, m in _blocks(term, x1, x2, p, backward=False):
-            u, v = _run(term.first, x1[s, n], p)[0], _run(term.second, x2[s, m], p)[0]
+        kept.append([])
+        for block in _blocks(term, x1, x2, p, backward=keep is not None):
+            s, n, m, _ = block
+            mapped = sides(term, x1[s, n], x2[s, m], p)
+            if keep is not None:
+                fits = held(mapped) <= left
+                left -= held(mapped) if fits else 0
+                kept[-1].append(block._replace(mapped=mapped) if fits else block)
+            (u, _), (v, _) = mapped
             for a, b in _tiles(term, u, v, p, y.shape[-1]):
                 z, _ = _run_last(term, u[:, a], v[:, b], p.at(s, m).at(slice(None), b))
                 target = y[s, n][:, a][:, :, m][:, :, b]
@@ -27,20 +52,36 @@ def forward(terms: Sequence[Term], x1: Array, x2: Array, p: Bound, y: Array) -> 
                     target += z
                 else:
                     target[...] = z
+    return kept
 
 
 def backward(
-    terms: Sequence[Term], g: Array, x1: Array, x2: Array, p: Bound, dx1: Array | None, dx2: Array | None, *, add: bool
-) -> None:
-    """Fill the gradients of x1 and x2 that are given, or add to them; add to those of the parameters in ``p``."""
+    terms: Sequence[Term], g: Array, x1: Array, x2: Array, p: Bound, dx1: Array | None, dx2: Array | None, *, add: bool,
+    kept: Kept | None = None,
+) -> None:  # fmt: skip
+    """Fill the gradients of x1 and x2 that are given, or add to them; add to those of the parameters in ``p``.
+
+    ``kept``: what :func:`forward` returned; it is read only.
+    """
     for place, term in enumerate(terms):
         wanted = (dx1 is not None or _learns(term.first, p), dx2 is not None or _learns(term.second, p))
-        for s, n, m in _blocks(term, x1, x2, p, backward=True):
-            (u, tape1), (v, tape2) = _run(term.first, x1[s, n], p), _run(term.second, x2[s, m], p)
+        for s, n, m, mapped in _blocks(term, x1, x2, p, backward=True) if kept is None else kept[place]:
+            (u, tape1), (v, tape2) = mapped or sides(term, x1[s, n], x2[s, m], p)
             du, dv = _pull_core(term, g[s, n][:, :, m], u, v, p.at(s, m), wanted)
             add1, add2 = (add or place > 0 or bool(rows.start) for rows in (m, n))
             _pull_side(term.first, tape1, du, p, None if dx1 is None else dx1[s, n], add=add1)
             _pull_side(term.second, tape2, dv, p, None if dx2 is None else dx2[s, m], add=add2)
+
+
+def sides(term: Term, x1: Array, x2: Array, p: Bound) -> tuple[Side, Side]:
+    """Rows of both inputs mapped, and what each map was given."""
+    return _run(term.first, x1, p), _run(term.second, x2, p)
+
+
+def held(mapped: tuple[Side, Side]) -> int:
+    """Bytes of mapped rows and of what lies between the maps, beside the inputs."""
+    steps = (step for u, tape in mapped for step in pairwise((*tape, u)))
+    return sum(after.nbytes for before, after in steps if not np.may_share_memory(before, after))
 
 
 def _pull_core(
@@ -101,7 +142,7 @@ def _learns(maps: tuple[Map, ...], p: Bound) -> bool:
     return p.gradients is not None and any(step.uses for step in maps)
 
 
-def _run(maps: tuple[Map, ...], x: Array, p: Bound) -> tuple[Array, Tape]:
+def _run(maps: tuple[Map, ...], x: Array, p: Bound) -> Side:
     """Map x (shared, n, features); also return what each map was given."""
     rows = x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
     tape: Tape = []
@@ -123,13 +164,13 @@ def _run_last(term: Term, u: Array, v: Array, p: Bound) -> tuple[Array, Tape]:
     return rows.reshape(*z.shape[:3], *rows.shape[1:]), tape
 
 
-def _blocks(term: Term, x1: Array, x2: Array, p: Bound, *, backward: bool) -> Iterator[tuple[slice, slice, slice]]:
+def _blocks(term: Term, x1: Array, x2: Array, p: Bound, *, backward: bool) -> Iterator[Block]:
     """Rows whose maps fit into the workspace together: many shared rows at once, or parts of one's n and m.
 
     Forward the inputs are there already; backward there is a gradient of their size.
     """
     if len(x1) * max(x1.shape[1], x2.shape[1]) <= FEW:
-        yield slice(None), slice(None), slice(None)
+        yield Block(slice(None), slice(None), slice(None))
         return
     budget = WORKSPACE_BYTES // x1.dtype.itemsize
     width1, width2 = (
@@ -141,7 +182,8 @@ def _blocks(term: Term, x1: Array, x2: Array, p: Bound, *, backward: bool) -> It
     if not together:
         sizes = (1, max(1, budget // (2 * max(1, width1))), max(1, budget // (2 * max(1, width2))))
     totals = (len(x1), x1.shape[1], x2.shape[1])
-    yield from product(*(_cut(total, size) for total, size in zip(totals, sizes, strict=True)))
+    for s, n, m in product(*(_cut(total, size) for total, size in zip(totals, sizes, strict=True))):
+        yield Block(s, n, m)
 
 
 def _width(maps: tuple[Map, ...], x: Array, p: Bound, least: int) -> int:

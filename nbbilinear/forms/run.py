@@ -23,15 +23,18 @@ Selection = Any  # a slice, or row numbers
 
 
 def choice(form: Form, parts: Mapping[str, Array], problem: Problem, gradients: dict[str, Array] | None,
-           backend: str | None) -> Choice:  # fmt: skip
-    """The form's product as the choice of a plan. ``gradients`` of the parameters are added to."""
+           backend: str | None, kept: rule.Kept | None = None) -> Choice:  # fmt: skip
+    """The form's product as the choice of a plan. ``gradients`` of the parameters are added to.
+
+    ``kept``: of paired rows with one form, their blocks as a forward mapped them.
+    """
     layout = _laid_out(problem)
     whole = at_once.rows(form, parts, problem, backend) if gradients is None else None
     terms = tuple(term.exchange() for term in form.terms) if layout.mirrored else form.terms
     stacked = max(map(len, parts.values())) > 1
     rest = (terms, parts, {**form.sizes, "k": problem.out_features}, backend, stacked)
     forward = _forward(*rest, form.memo) if whole is None else whole
-    backward = _backward(*rest, gradients, form.memo)
+    backward = _backward(*rest, gradients, form.memo, kept)
     kernel = KernelSet(
         f"form/{type(form).__name__}", problem.structure, forward, backward, _no_work, no_workspace, _NO_SPEED,
         exchange=False, batch_invariant=False,
@@ -66,7 +69,7 @@ def _forward(
 
 def _backward(
     terms: tuple[Term, ...], parts: Mapping[str, Array], sizes: Mapping[str, int], backend: str | None, stacked: bool,
-    gradients: dict[str, Array] | None, memo: dict[Any, Any],
+    gradients: dict[str, Array] | None, memo: dict[Any, Any], kept: rule.Kept | None,
 ) -> Callable[..., None]:  # fmt: skip
     by_row = all(term.by_row for term in terms)
 
@@ -85,7 +88,7 @@ def _backward(
             with bound(terms, parts, gradients, w, sizes, backend, memo) as p:
                 (d1, there1), (d2, there2) = _taken(dx1, (s,)), _taken(dx2, (s, m))
                 here = _taken(g, (s, slice(None), m))[0]
-                rule.backward(terms, here, x1[s], _taken(x2, (s, m))[0], p, d1, d2, add=accumulate)
+                rule.backward(terms, here, x1[s], _taken(x2, (s, m))[0], p, d1, d2, add=accumulate, kept=kept)
                 if not there1:
                     dx1[s] = d1
                 if not there2:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..forms import FORMS, Form
-from ..functional import BilinearGrads, bilinear, bilinear_backward
+from ..functional import BilinearGrads, bilinear, bilinear_vjp
 from ..scalars import random_generator
 from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype
 from .bilinear import InputGrads
@@ -122,8 +122,11 @@ class FormBilinear(Module):
         Parameters and errors are those of :class:`nbbilinear.Bilinear`.
         """
         x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
-        y = bilinear(x1, x2, self.form, getattr(self.bias, "data", None))
-        self._keep((x1, x2))
+        operands = (x1, x2, self.form, getattr(self.bias, "data", None))
+        if not self.training:
+            return bilinear(*operands)
+        y, pullback = bilinear_vjp(*operands)
+        self._keep(pullback)
         return y
 
     def backward(self, grad_output: Array) -> InputGrads:
@@ -131,7 +134,7 @@ class FormBilinear(Module):
 
         Parameters and errors are those of :class:`nbbilinear.Bilinear`.
         """
-        x1, x2 = self._recall()
+        pullback = self._recall()
         form, own = self.form, dict(self.named_parameters())
         add = any(parameter.grad is not None for parameter in own.values())
         there = {n: np.zeros_like(p.data) if p.grad is None else p.grad for n, p in own.items()} if add else {}
@@ -139,10 +142,8 @@ class FormBilinear(Module):
             weight=form.replace({name: there[name] for name in form.parameters}) if add else None,
             bias=there.get("bias"),
         )
-        bias = getattr(self.bias, "data", None)
-        grad_output = self._cast("grad_output", grad_output)
-        grads = bilinear_backward(grad_output, x1, x2, form, bias, out=collected, accumulate=add)
-        for name, gradient in {**grads.weight.parameters, "bias": grads.bias}.items():  # type: ignore[union-attr]
+        grads = pullback(self._cast("grad_output", grad_output), out=collected if add else None, accumulate=add)
+        for name, gradient in {**grads.weight.parameters, "bias": grads.bias}.items():
             if name in own:
                 own[name].grad = gradient
         self.release()
@@ -152,12 +153,12 @@ class FormBilinear(Module):
         """Return the product and a function that pulls gradients back, as :class:`nbbilinear.Bilinear` has it."""
         x1, x2 = self._cast("x1", x1), self._cast("x2", x2)
         form, bias = self.form, getattr(self.bias, "data", None)
+        y, gradients = bilinear_vjp(x1, x2, form, bias)
 
         def pullback(grad_output: Array) -> BilinearGrads:
-            g = cast_operand(type(self).__name__, "grad_output", grad_output, form.dtype)
-            return bilinear_backward(g, x1, x2, form, bias)
+            return gradients(cast_operand(type(self).__name__, "grad_output", grad_output, form.dtype))
 
-        return bilinear(x1, x2, form, bias), pullback
+        return y, pullback
 
     def _cast(self, name: str, value: Array) -> Array:
         return cast_operand(type(self).__name__, name, value, next(iter(self.parameters())).dtype)

@@ -39,6 +39,8 @@ def test_forward_and_backward_are_the_verbs(name):
     layer(x1, x2)
     layer.backward(g)
     np.testing.assert_allclose(layer.bias.grad, 2 * want.bias)
+    for parameter in layer.form.parameters:
+        np.testing.assert_allclose(getattr(layer, parameter).grad, 2 * want.weight.parameters[parameter])
     _, pullback = layer.vjp(x1, x2)
     np.testing.assert_array_equal(pullback(g).x1, want.x1)
 
