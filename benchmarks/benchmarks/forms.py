@@ -1,6 +1,6 @@
 """Forms of a weight under asv; ``benchmarks/peers.py --forms`` measures the same cases against others."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 
 import numpy as np
@@ -54,24 +54,24 @@ def operands(case, dtype):
 
 @lru_cache(maxsize=2)
 def calls(case, dtype):
-    """Forward and backward of the library, and forward by hand where there is one; values agree."""
+    """Calls of the library, and forward by hand where there is one; values agree."""
     given = operands(case, dtype)
     x1, x2, form, g = (given[name] for name in ("x1", "x2", "weight", "grad_output"))
     found = {
         "forward": lambda: nbl.bilinear(x1, x2, form),
         "backward": lambda: nbl.bilinear_backward(g, x1, x2, form),
+        "both": lambda: nbl.bilinear_vjp(x1, x2, form)[1](g),
     }
-    y, _ = (call() for call in found.values())  # compiled outside the clock
+    y, *_ = [call() for call in found.values()]  # compiled outside the clock
     if case in BY_HAND:
-        found["by hand"] = form_numpy.prepare("", given, g)[0]
+        found["by hand"], found["both by hand"] = form_numpy.prepare("", given, g)
         np.testing.assert_allclose(found["by hand"](), y, rtol=1e-2, atol=1e-3 * abs(y).max())
     return found
 
 
-class Forms(OneThread):
-    """A form's product, and its gradients."""
+class Cases(OneThread):
+    """One case in a dtype."""
 
-    params = (list(CASES), DTYPES)
     param_names = ("case", "dtype")
     timeout = 300
 
@@ -79,11 +79,20 @@ class Forms(OneThread):
         super().setup()
         self.calls = calls(case, dtype)
 
+
+class Forms(Cases):
+    """A form's product, and its gradients."""
+
+    params = (list(CASES), DTYPES)
+
     def time_forward(self, *_):
         self.calls["forward"]()
 
     def time_backward(self, *_):
         self.calls["backward"]()
+
+    def time_both(self, *_):
+        self.calls["both"]()
 
     def peakmem_forward_backward(self, *_):
         """Of the whole process, operands included."""
@@ -91,11 +100,43 @@ class Forms(OneThread):
         self.calls["backward"]()
 
 
-class FormsByHand(Forms):
+class FormsByHand(Cases):
     """The same where somebody wrote NumPy for it."""
 
-    params = (list(BY_HAND), DTYPES)
+    params = (BY_HAND, DTYPES)
     unit = "times the library's"
 
     def track_by_hand(self, *_):
         return ratio(self.calls, "by hand", "forward")
+
+    def track_both_by_hand(self, *_):
+        return ratio(self.calls, "both by hand", "both")
+
+
+class FormsAtSizeOne(OneThread):
+    """What a call of a form costs where there is nothing to compute, against the weight in full."""
+
+    params = (list(FORMS),)
+    param_names = ("form",)
+    unit = "times an array's"
+
+    def setup(self, name):
+        super().setup()
+        kind, draw = FORMS[name], partial(np.ones, dtype=np.float32)
+        letters = sorted(
+            {letter for axes in kind.axes.values() for letter in axes} | set("".join(kind.sides)) | set("kz")
+        )
+        form = kind.at(dict.fromkeys(letters, 1) | dict(kind.fixed), draw, **{n: np.zeros(1, int) for n in kind.given})
+        x1, x2, weight, g = draw((1, form.shape[1])), draw((1, form.shape[2])), draw(form.shape), draw((1, 1))
+        self.calls = {
+            "array": lambda: nbl.bilinear(x1, x2, weight),
+            "array both": lambda: nbl.bilinear_vjp(x1, x2, weight)[1](g),
+            "form": lambda: nbl.bilinear(x1, x2, form),
+            "form both": lambda: nbl.bilinear_vjp(x1, x2, form)[1](g),
+        }
+
+    def track_forward(self, _):
+        return ratio(self.calls, "form", "array", seconds=1)
+
+    def track_both(self, _):
+        return ratio(self.calls, "form both", "array both", seconds=1)

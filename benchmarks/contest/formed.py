@@ -182,8 +182,8 @@ def _ours(_, operands):
     x1, x2, form, g = (operands[name] for name in ("x1", "x2", "weight", "grad_output"))
 
     def both():
-        y = nbl.bilinear(x1, x2, form)
-        grads = nbl.bilinear_backward(g, x1, x2, form)
+        y, pullback = nbl.bilinear_vjp(x1, x2, form)
+        grads = pullback(g)
         return y, grads.x1, grads.x2, *grads.weight.parameters.values()
 
     return lambda: nbl.bilinear(x1, x2, form), both
@@ -197,8 +197,9 @@ def _full(_, operands):
         x1, x2 = (np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1) for x in (x1, x2))
 
     def both():
-        grads = nbl.bilinear_backward(g, x1, x2, weight)
-        return nbl.bilinear(x1, x2, weight), grads.x1[:, : form.shape[1]], grads.x2[:, : form.shape[2]]
+        y, pullback = nbl.bilinear_vjp(x1, x2, weight)
+        grads = pullback(g)
+        return y, grads.x1[:, : form.shape[1]], grads.x2[:, : form.shape[2]]
 
     return lambda: nbl.bilinear(x1, x2, weight), both
 
