@@ -4,6 +4,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from ..layers import Buffer, Layer, LayerGrads
 from ..layers.layer import gradient_of
 from .operands import Operands, operands_of
@@ -53,8 +55,8 @@ class Attending(Layer):
         context : (rows, m) array, optional
             The rows that are attended to, in place of the batch itself: each result is then its own row's alone.
         mask : (rows,) or (b, rows) array of bool, optional
-            True where a row may be attended to, by all or by each; beside ``mask_zeros``. Rows that none may attend to
-            by a (rows,) mask may hold anything, NaN too.
+            True where a row may be attended to, by all or by each; beside ``mask_zeros``. A row that a (rows,) mask
+            excludes counts as zeros, whatever it holds, NaN too; without a context as one that attends as well.
 
         Returns
         -------
@@ -88,7 +90,10 @@ class Attending(Layer):
             g = gradient_of(type(self).__name__, grad_output, y.shape, y)
             grads = pull(g.astype(inner.dtype, copy=False))
             dcontext = None if grads.context is None else grads.context.astype(given.context_dtype, copy=False)
-            return HeadGrads(grads.x.astype(given.dtype, copy=False), grads.parameters, dcontext)
+            dx = grads.x.astype(given.dtype, copy=False)
+            if given.mask is not None and given.mask.ndim == 1 and not given.apart:
+                dx = np.where(given.mask[:, None], dx, dx.dtype.type(0))
+            return HeadGrads(dx, grads.parameters, dcontext)
 
         return y, pullback
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..devices import placed
-from ..errors import ConfigError
+from ..errors import ConfigError, ShapeError, report
 from ..layers import BatchNorm, Buffer, Layer, Parameter
 from ..layers.arguments import check_device, feature_count, parameter_dtype
 from ..scalars import number, random_generator, whole
@@ -124,7 +124,8 @@ class InterdependenceHead(Attending):
     ) -> None:  # fmt: skip
         owner = type(self).__name__
         self.m, self.n = (feature_count(owner, one, size, least=1) for one, size in (("m", m), ("n", n)))
-        self.name, self.enable_bias, self._scale = name, bool(enable_bias), scale
+        self.name, self.enable_bias = name, bool(enable_bias)
+        self._scale = scale if isinstance(scale, str) else float(_factor(owner, scale, self.n))
         self.channel_num = whole(f"{owner}: channel_num", channel_num, least=1)
         self.batch_num = None if batch_num is None else whole(f"{owner}: batch_num", batch_num, least=1)
         if attribute_interdependence is not None and batch_num is None:
@@ -179,6 +180,9 @@ class InterdependenceHead(Attending):
         for name, layer in self.outputs.items():
             y, pull = layer.vjp(y)
             pulls.append((f"outputs.{name}.", pull))
+        if y.shape != (len(given.queries), self.n):
+            fault = f"outputs must keep the shape ({len(given.queries)}, {self.n})"
+            raise ShapeError(report(f"{type(self).__name__}: output layers do not fit", [fault], {"result": y}))
 
         def pullback(g: Array) -> HeadGrads:
             found: dict[str, Array] = {}

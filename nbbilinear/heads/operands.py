@@ -18,7 +18,7 @@ class Operands(NamedTuple):
     ----------
     queries : (b, m) array
     rows : (n, m) array
-        The queries themselves where there is no context; zeros where a (rows,) mask is False.
+        The queries themselves where there is no context; zeros where a (rows,) mask is False, for both.
     mask : (rows,) or (b, rows) array of bool, or None
     apart : bool
         Whether there is a context, so that rows have a gradient of their own.
@@ -64,6 +64,7 @@ def operands_of(head: Any, x: Array, context: Array | None, mask: Array | None) 
     queries, rows, shown = cast["x"], cast.get("context", cast["x"]), arrays.get("mask")
     if shown is not None and shown.ndim == 1:
         rows = np.where(shown[:, None], rows, w.dtype.type(0))
+        queries = queries if context is not None else rows
     return Operands(queries, rows, shown, context is not None, kept["x"], kept.get("context", w.dtype))
 
 

@@ -37,7 +37,7 @@ def output_layers(
     """
     known = {"features": features, "dtype": dtype, "rng": rng}
     found: dict[str, Layer] = {}
-    if isinstance(given, (str, Mapping)):
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
         raise ConfigError(f"{owner}: outputs must be a sequence, got {given!r}")
     for one in given:
         twice = isinstance(one, Layer) and any(one is layer for layer in found.values())

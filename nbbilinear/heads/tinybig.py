@@ -7,8 +7,8 @@ from ..errors import ConfigError
 from ..layers import Layer
 from .head import InterdependenceHead, WeightLike
 from .transforms import Taylor, Transform
-from .weights import DualLphm, LowRank
-from .weights.hypercomplex import LAYOUTS
+from .weights import WEIGHTS, DualLphm, LowRank
+from .weights.hypercomplex import LAYOUTS, Hypercomplex
 
 REPLACED = {  # arguments that tinyBIG's base head takes
     "l": "lengths follow from m, n and the parts",
@@ -37,7 +37,7 @@ class BilinearInterdependenceHead(InterdependenceHead):
     with_batch_norm, with_relu, with_dropout, p, with_softmax : optional
         What is in ``outputs``, in this order.
     layout : {"kronecker", "tinybig"}, optional
-        Of dual LPHM by a flag: what tinyBIG documents, or what its release computes (:class:`DualLphm`).
+        Of weights by a flag, or by a name: what tinyBIG documents, or what its release computes (:class:`DualLphm`).
     interdependence, transform, reconciliation, remainder, outputs : optional
         The parts themselves, in place of flags.
     **others
@@ -96,9 +96,9 @@ class BilinearInterdependenceHead(InterdependenceHead):
         }  # fmt: skip
         super().__init__(
             m, n, name=name, batch_num=batch_num, channel_num=channel_num, enable_bias=enable_bias,
-            interdependence=_part(owner, "interdependence", interdependence, related, "full"),
+            interdependence=_part(owner, "interdependence", _laid_out(interdependence, layout), related, "full"),
             transform=_part(owner, "transform", transform, {"with_taylor": with_taylor and Taylor(d)}, "identity"),
-            reconciliation=_part(owner, "reconciliation", reconciliation, reconciled, "full"),
+            reconciliation=_part(owner, "reconciliation", _laid_out(reconciliation, layout), reconciled, "full"),
             remainder=_part(owner, "remainder", remainder, {"with_residual": with_residual and "linear"}, "zero"),
             outputs=_outputs(owner, outputs, processed),
             parameters_init_method=parameters_init_method, device=device, **others,
@@ -121,3 +121,10 @@ def _outputs(owner: str, given: Any, flags: Mapping[str, Any]) -> Any:
         return [part for part in flags.values() if part]
     chosen = {flag: part for flag, part in flags.items() if flag in ("with_batch_norm", "with_dropout")}
     return _part(owner, "outputs", given, chosen, "")
+
+
+def _laid_out(given: Any, layout: str) -> Any:
+    """A weight's config in the layout, where it has one and says none; a part as it is."""
+    config = {"kind": given} if isinstance(given, str) else given
+    kind = WEIGHTS.get(str(config.get("kind"))) if isinstance(config, Mapping) else None
+    return {"layout": layout, **config} if kind is not None and issubclass(kind, Hypercomplex) else given

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..layers import Buffer, Layer, Linear, ReLU
-from ..scalars import random_generator
+from ..scalars import random_generator, whole
 from .attending import Attending, HeadGrads, Pullback
 from .layer import BilinearInterdependenceLayer, refuse_shared_outputs
 from .operands import Operands, operands_of
@@ -79,7 +79,8 @@ class Transformer(Attending):
         rng: int | np.random.Generator | None = None, **options: Any,
     ) -> None:  # fmt: skip
         try:
-            sizes, between = list(dims), list(dims[1:] if fc_dims is None else fc_dims)
+            sizes = [whole("Transformer: a size", one) for one in dims]
+            between = sizes[1:] if fc_dims is None else [whole("Transformer: a size", one) for one in fc_dims]
         except TypeError:
             sizes, between = [], []
         if len(sizes) < 2 or len(between) != len(sizes) - 1:

@@ -68,12 +68,16 @@ def defined(head, x, context, mask):
     parts, rows = head.to_config(), x if context is None else context
     counted = np.broadcast_to(True if mask is None else mask, (len(x), len(rows)))
     counted = counted & (x != 0).any(axis=1)[:, None] & (rows != 0).any(axis=1)
+    if mask is not None and mask.ndim == 1 and context is None:
+        counted = counted & mask[:, None]
 
     def function(operands):
         given = operands["x"] if context is None else operands["context"]
+        asking = operands["x"]
         if mask is not None and mask.ndim == 1:  # what nobody sees may hold anything
             given = np.where(mask[:, None], given, 0)
-        _, y = heads_oracle.attended(parts, operands["x"], given, counted.T, operands)
+            asking = asking if context is not None else given
+        _, y = heads_oracle.attended(parts, asking, given, counted.T, operands)
         return heads_oracle.processed(y, parts["outputs"], operands)
 
     return function

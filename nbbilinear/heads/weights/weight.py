@@ -52,6 +52,7 @@ class Weight(Part):
 
     def expand(self, w: Array, rows: int, columns: int) -> Array:
         """Return the matrices (channels, rows, columns). For tests and small sizes."""
+        self.check_vectors(type(self).__name__, w, rows, columns)
         return self.expanded(w, rows, columns).left.matrix  # type: ignore[union-attr]  # a Dense, as said above
 
     def check_vectors(self, owner: str, w: Array, rows: int, columns: int) -> None:
