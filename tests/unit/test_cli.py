@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tomllib
@@ -14,6 +13,8 @@ import pytest
 from nbbilinear import cli, demo, info
 from nbbilinear.demo.published import GRAPHS
 from nbbilinear.kg import Rescal, names
+
+import keyboard
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("demo", "--dataset", "nations", "--epochs", "2", "--dim", "8")
@@ -137,11 +138,10 @@ def test_demo_that_fails_at_the_end_leaves_the_folder_as_it_was(tmp_path, monkey
 def test_demo_stopped_by_the_keyboard_says_so_and_leaves_nothing(tmp_path):
     arguments = ["demo", "--dataset", "nations", "--dim", "8", "--epochs", "100000", "--output", tmp_path / "out"]
     command = [sys.executable, "-u", "-m", "nbbilinear", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert any("epoch" in line for line in process.stdout)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "nbbilinear: stopped; nothing was written\n")
+    assert keyboard.stopped(command, lambda line: "epoch" in line) == (
+        130,
+        "nbbilinear: stopped; nothing was written\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 
@@ -13,6 +12,8 @@ from malformed import MALFORMED
 
 from nbbilinear import cli, train
 from nbbilinear.kg import NamedRescal, Rescal, Settings, Training, evaluate, load, read_folder
+
+import keyboard
 
 NATIONS = load("nations")
 FILES = {"training.png", "metrics.json", "rescal.npz"}
@@ -181,13 +182,7 @@ def test_what_is_left_out_is_said_and_counted(place, capsys):
 
 def stopped_after(place, epoch, *arguments):
     """Run until an epoch is shown, then Ctrl-C: exit code and stderr."""
-    with subprocess.Popen(
-        command(place, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert any(f"epoch {epoch}" in " ".join(line.split()) for line in process.stdout)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    return process.returncode, errors
+    return keyboard.stopped(command(place, *arguments), lambda line: f"epoch {epoch}" in " ".join(line.split()))
 
 
 def test_stopped_and_resumed_ends_with_the_bits_of_a_training_that_was_not(place):
