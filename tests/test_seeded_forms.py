@@ -64,7 +64,7 @@ MAPS, RULE, RUN, BIND, STEPS, CALLS, AT_ONCE = "maps", "rule", "run", "bind", "s
 LINES = [
     (MAPS, "return (self._flat(x, array) @ self._matrix(array))", "return (1.001 * self._flat(x, array) @ self._matrix(array))"),
     (MAPS, "(self._flat(x, array).T @ flat)", "(2 * self._flat(x, array).T @ flat)"),
-    (MAPS, "return (flat @ self._matrix(array).T).reshape(x.shape) if wanted else None", "return (-flat @ self._matrix(array).T).reshape(x.shape) if wanted else None"),
+    (MAPS, "np.matmul(flat, back, out=into)", "np.matmul(-flat, back, out=into)"),
     (MAPS, "dx[:, n] = (flat @ matrix.T)", "dx[:, 0] = (flat @ matrix.T)"),
     (MAPS, "np.matmul(x[:, n].reshape", "np.matmul(x[:, 0].reshape"),
     (MAPS, "return x.sum(axis=1)", "return x.mean(axis=1)"),
@@ -95,6 +95,9 @@ LINES = [
     (RULE, "                    target += z\n", "                    target[...] = z\n"),
     (RULE, "total[:, rows] += part", "total[:, rows] = part"),
     (RULE, "np.add(dx, found.reshape(dx.shape), out=dx)", "np.copyto(dx, found.reshape(dx.shape))"),
+    (RULE, "dx is None or add or dx.dtype != g.dtype", "dx is None or dx.dtype != g.dtype"),
+    (RULE, "None if place else out)", "out if place else None)"),
+    (RULE, "elif not np.may_share_memory(found, dx):", "elif False:"),
     (RULE, "add or place > 0 or bool(rows.start)", "add or bool(rows.start)"),
     (RULE, "add or place > 0 or bool(rows.start)", "add or place > 0"),
     (RULE, "range(len(maps) - 1, -1, -1)", "range(len(maps))"),

@@ -35,13 +35,17 @@ class Dense(NamedTuple):
         between, shape = self._between(x), array.shape[len(self.over) :]
         return (self._flat(x, array) @ self._matrix(array)).reshape(*between, *shape)
 
-    def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:
+    def pull(self, g: Array, x: Array, p: Bound, wanted: bool, out: Array | None = None) -> Array | None:
         """DP = x' g, dx = g P'."""
         array = p.arrays[self.name]
         flat = g.reshape(prod(self._between(x)), prod(array.shape[len(self.over) :]))
         if p.gradients is not None:
             p.add(self.name, (self._flat(x, array).T @ flat).reshape(array.shape))
-        return (flat @ self._matrix(array).T).reshape(x.shape) if wanted else None
+        if not wanted:
+            return None
+        back = self._matrix(array).T
+        into = None if out is None else out.reshape(len(flat), back.shape[1])
+        return np.matmul(flat, back, out=into).reshape(x.shape)
 
     def flop(self, features: Shape, p: Bound) -> int:
         """Two for each number of the parameter, and features that are not contracted."""
@@ -86,7 +90,7 @@ class DenseBlocks(NamedTuple):
             u[:, n] = (x[:, n].reshape(-1, x.shape[3]) @ matrix).reshape(u[:, n].shape)
         return u.reshape(*x.shape[:3], *array.shape[2:])
 
-    def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:
+    def pull(self, g: Array, x: Array, p: Bound, wanted: bool, out: Array | None = None) -> Array | None:  # noqa: ARG002
         """dP[n] = x[n]' g[n], dx[n] = g[n] P[n]', block by block."""
         array = p.arrays[self.name]
         dx = np.empty(x.shape, x.dtype) if wanted else None
@@ -120,7 +124,7 @@ class Arrange(NamedTuple):
         seen = x.reshape(len(x), *(p.sizes[letter] for letter in self.have))
         return seen.transpose(0, *(1 + self.have.index(letter) for letter in self.want))
 
-    def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:  # noqa: ARG002
+    def pull(self, g: Array, x: Array, p: Bound, wanted: bool, out: Array | None = None) -> Array | None:  # noqa: ARG002
         """Bring the gradient back into x's order."""
         back = (1 + self.want.index(letter) for letter in self.have)
         return g.transpose(0, *back).reshape(x.shape) if wanted else None
@@ -142,7 +146,7 @@ class Sum(NamedTuple):
         """Return the sums over the first axis of features."""
         return x.sum(axis=1)
 
-    def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:  # noqa: ARG002
+    def pull(self, g: Array, x: Array, p: Bound, wanted: bool, out: Array | None = None) -> Array | None:  # noqa: ARG002
         """Every summand has the gradient of the sum."""
         return np.broadcast_to(g[:, None], x.shape) if wanted else None
 

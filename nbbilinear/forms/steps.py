@@ -117,8 +117,11 @@ class Map(Protocol):
         """Return the mapped rows."""
         ...
 
-    def pull(self, g: Array, x: Array, p: Bound, wanted: bool) -> Array | None:
-        """Add the parameters' gradients to ``p``; return that of x where it is wanted."""
+    def pull(self, g: Array, x: Array, p: Bound, wanted: bool, out: Array | None = None) -> Array | None:
+        """Add the parameters' gradients to ``p``; return that of x where it is wanted, in ``out`` if that saves a copy.
+
+        ``out`` has x's shape and g's dtype.
+        """
         ...
 
     def flop(self, features: Shape, p: Bound) -> int:
