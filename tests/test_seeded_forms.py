@@ -96,7 +96,6 @@ LINES = [
     (RULE, "total[:, rows] += part", "total[:, rows] = part"),
     (RULE, "np.add(dx, found.reshape(dx.shape), out=dx)", "np.copyto(dx, found.reshape(dx.shape))"),
     (RULE, "dx is None or add or dx.dtype != g.dtype", "dx is None or dx.dtype != g.dtype"),
-    (RULE, "None if place else out)", "out if place else None)"),
     (RULE, "elif not np.may_share_memory(found, dx):", "elif False:"),
     (RULE, "add or place > 0 or bool(rows.start)", "add or bool(rows.start)"),
     (RULE, "add or place > 0 or bool(rows.start)", "add or place > 0"),
