@@ -28,10 +28,13 @@ from contest.spread import interval, is_tight, undisturbed
 import benchmarks
 from benchmarks import measure
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0",
-    reason="benchmarks are of compiled code: uncompiled they take hours",
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(
+        os.environ.get("NUMBA_DISABLE_JIT", "0") != "0",
+        reason="benchmarks are of compiled code: uncompiled they take hours",
+    ),
+]
 KINDS = ("time_", "track_", "peakmem_", "timeraw_")
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nbbilinear as nbl
@@ -14,7 +14,6 @@ from structures import structures
 
 @pytest.mark.parametrize("kernel", [*cases.kernels(), None])
 @given(some=structures(), seed=st.integers(0, 999))
-@settings(max_examples=120, deadline=None)
 def test_forward_and_backward_to_the_bit(kernel, some, seed):
     rng = np.random.default_rng(seed)
     ours = cases.operands(some, "float64", rng, lambda rng, shape: rng.integers(-3, 4, shape))
@@ -23,9 +22,9 @@ def test_forward_and_backward_to_the_bit(kernel, some, seed):
         nbl.plan(*list(ours.values())[:4], index=ours["index"], backend=kernel)
     except nbl.BackendError:
         return  # a kernel of one structure, and this is the other
-    exact = oracle.faces(**ours, grad_output=g)
-    np.testing.assert_array_equal(nbl.bilinear(**ours, backend=kernel), exact["y"].value)
+    exact = oracle.whole(**ours, grad_output=g)
+    np.testing.assert_array_equal(nbl.bilinear(**ours, backend=kernel), exact["y"])
     for name, gradient in nbl.bilinear_backward(g, **ours, backend=kernel)._asdict().items():
         if gradient is not None:
-            np.testing.assert_array_equal(gradient, exact[name].value)
+            np.testing.assert_array_equal(gradient, exact[name])
             assert gradient.shape == ours[name].shape

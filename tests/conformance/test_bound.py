@@ -6,6 +6,7 @@ import pytest
 import nbbilinear as nbl
 
 import cases
+import pairwise
 
 DATA = {
     "normal": lambda rng, shape: rng.normal(size=shape),
@@ -17,11 +18,16 @@ SUBSCRIPTS = {"y": ("a,w,c", "bi,bkij,bj->bk"), "x1": ("g,w,c", "bk,bkij,bj->bi"
               "weight": ("g,a,c", "bk,bi,bj->kij")}  # fmt: skip
 
 
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+WAYS = pairwise.rows({"data": tuple(DATA), "dtype": ("float32", "float64"), "sizes": ((4, 5), (64, 67), (150, 31))})
+
+
 @pytest.mark.parametrize("kernel", cases.kernels())
-@pytest.mark.parametrize(("in1", "in2"), [(4, 5), (64, 67), (150, 31)])
-def test_paired_rows(kernel, dtype, data, in1, in2):
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
+def test_paired_rows(kernel, way):
+    check(kernel, way["dtype"], way["data"], *way["sizes"])
+
+
+def check(kernel, dtype, data, in1, in2):
     rng = np.random.default_rng(11)
     b, k = 6, 3
     a, c, w, g = (DATA[data](rng, shape).astype(dtype) for shape in ((b, in1), (b, in2), (k, in1, in2), (b, k)))

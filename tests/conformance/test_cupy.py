@@ -47,13 +47,13 @@ def assert_faces(cupy, kernel, ours, g, same=np.testing.assert_array_equal):
     y = call(cupy, kernel, ours)
     if y is None:
         return
-    exact = oracle.faces(**ours, grad_output=g)
-    same(y, exact["y"].value)
+    exact = oracle.whole(**ours, grad_output=g)
+    same(y, exact["y"])
     for name, gradient in call(cupy, kernel, ours, g)._asdict().items():
         if gradient is not None:
             assert gradient.shape == ours[name].shape
             assert gradient.dtype == ours[name].dtype
-            same(gradient, exact[name].value)
+            same(gradient, exact[name])
 
 
 def test_these_are_all_kernels():
@@ -62,11 +62,10 @@ def test_these_are_all_kernels():
 
 
 @kernels
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("case", cases.NAMES)
-def test_every_case_to_the_bit(cupy, kernel, case, dtype):
+def test_every_case_to_the_bit(cupy, kernel, case):
     rng = np.random.default_rng(0)
-    for sizes in ((3, 4, 2, 5, 3), (2, 5, 9, 1, 17)):
+    for dtype, sizes in (("float32", (3, 4, 2, 5, 3)), ("float64", (2, 5, 9, 1, 17))):
         ours = cases.operands(cases.shapes(case, *sizes), dtype, rng, cases.small_integers)
         g = cases.small_integers(rng, cases.y_shape(cases.shapes(case, *sizes))).astype(dtype)
         assert_faces(cupy, kernel, ours, g)

@@ -52,6 +52,7 @@ def in_two_processes():
     return [digests(threads, *kernels) for threads, kernels in ((1, WITHOUT_BLAS), (3, WITHOUT_BLAS[::-1]))]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="minutes of plain Python loops")
 @pytest.mark.parametrize("kernel", WITHOUT_BLAS)
 def test_bits_do_not_depend_on_process_or_threads(kernel, in_two_processes):

@@ -225,6 +225,7 @@ def test_other_verbs(name):
         np.testing.assert_array_equal(square.x, both.x1 + both.x2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["numpy", None])
 @pytest.mark.parametrize("name", FORMS)
 def test_nothing_of_the_size_of_the_weight_or_of_all_products(name, backend):
@@ -239,6 +240,7 @@ def test_nothing_of_the_size_of_the_weight_or_of_all_products(name, backend):
     assert held <= grads.x1.nbytes + grads.x2.nbytes + 5 * WORKSPACE
 
 
+@pytest.mark.thorough
 def test_pairs_hold_their_scores_and_little_more():
     x1, x2, form = np.ones((400, 24)), np.ones((3000, 24)), FORMS["low_rank"](np.ones((8, 24, 4)), np.ones((8, 24, 4)))
     held, y = memory.peak(lambda: nbl.bilinear_pairs(x1, x2, form))

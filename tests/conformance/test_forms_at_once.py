@@ -15,6 +15,7 @@ from nbbilinear.forms import FORMS, at_once
 import cases
 import formed
 import oracle
+import pairwise
 
 KERNELS = [name for name, kind in FORMS.items() if kind.kernel is not None]
 SIZES = (  # of letters: one, primes, more than a tile and a panel
@@ -44,11 +45,13 @@ def drawn(name, sizes, rows, dtype, values=cases.small_integers):
     return {"x1": x1, "x2": x2, "weight": form, "bias": values(rng, form.shape[:1]).astype(dtype), "index": None}
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("rows", [1, 33, 70])
-@pytest.mark.parametrize("sizes", SIZES, ids=lambda sizes: "x".join(map(str, sizes.values())))
+WAYS = pairwise.rows({"sizes": tuple(range(len(SIZES))), "rows": (1, 33, 70), "dtype": ("float32", "float64")})
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
 @pytest.mark.parametrize("name", KERNELS)
-def test_kernels_bit_for_bit(name, sizes, rows, dtype, monkeypatch):
+def test_kernels_bit_for_bit(name, way, monkeypatch):
+    sizes, rows, dtype = SIZES[way["sizes"]], way["rows"], way["dtype"]
     monkeypatch.setattr(at_once, "SMALLEST", 1)
     at_once.kernel_for.cache_clear()
     given = drawn(name, sizes, rows, dtype)

@@ -115,6 +115,7 @@ def test_what_is_kept_is_used(name, monkeypatch):
     assert_same(pullback(y, out=nbl.BilinearGrads(bias=np.empty_like(given["bias"]))), want)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MAPPED)
 def test_no_more_is_held_than_said(name):
     """8 MB beside y and what a forward works in, where mapped rows take more than that."""

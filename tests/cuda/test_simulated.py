@@ -13,6 +13,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("file", ["simulated.py", "mutants.py"])
 def test_in_the_simulator(file):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / file)]

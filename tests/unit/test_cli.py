@@ -85,6 +85,7 @@ def test_demo_prints_plain_lines_where_there_is_no_terminal(shown):
     assert all(len(line) <= 80 or line.startswith("Wrote") for line in text.splitlines())
 
 
+@pytest.mark.thorough
 def test_quiet_demo_prints_one_line_and_overwrites(shown, tmp_path):
     """In a folder where a demonstration with another seed has left its files."""
     shutil.copytree(shown[1], tmp_path, dirs_exist_ok=True)
@@ -96,12 +97,14 @@ def test_quiet_demo_prints_one_line_and_overwrites(shown, tmp_path):
     assert all(file.read_bytes() != before[file.name] for file in tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_demo_prints_on_a_terminal_that_knows_only_ascii(tmp_path):
     done = nbbilinear(*SMALL, "--output", tmp_path, env=os.environ | ASCII)
     assert (done.returncode, done.stderr) == (0, "")
     assert "validation MRR" in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("package", ["rich", "matplotlib", "threadpoolctl"])
 def test_demo_without_its_packages_says_how_to_get_them(package, tmp_path):
     done = nbbilinear(*SMALL, "--output", tmp_path / "out", before=f"sys.modules[{package!r}] = None")
@@ -110,6 +113,7 @@ def test_demo_without_its_packages_says_how_to_get_them(package, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("below", ["", "out"])
 def test_demo_refuses_a_file_as_its_folder_before_it_begins(below, tmp_path):
     (tmp_path / "taken").write_text("mine")
@@ -134,6 +138,7 @@ def test_demo_that_fails_at_the_end_leaves_the_folder_as_it_was(tmp_path, monkey
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent to a process there in another way")
 def test_demo_stopped_by_the_keyboard_says_so_and_leaves_nothing(tmp_path):
     arguments = ["demo", "--dataset", "nations", "--dim", "8", "--epochs", "100000", "--output", tmp_path / "out"]

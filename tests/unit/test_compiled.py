@@ -183,6 +183,7 @@ def test_numpy_can_be_asked_for():
         assert loops_for(np.ones(LARGE)) is None
 
 
+@pytest.mark.thorough
 def test_numba_comes_with_the_first_large_step_only():
     code = f"""
 import sys, numpy as np, nbbilinear as nbl

@@ -101,6 +101,7 @@ print("parent", 0 if right() else 1)
 """
 
 
+@pytest.mark.thorough
 def test_everybody_computes():
     scenes = QUIET + BUSY + ("" if parallel_calls.PLAIN_PYTHON else COMPILING)
     answers = parallel_calls.in_process(COMMON + scenes).splitlines()

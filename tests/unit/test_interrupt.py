@@ -62,6 +62,7 @@ for verb in ("forward", "backward"):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 @pytest.mark.skipif(parallel_calls.PLAIN_PYTHON, reason="minutes of plain Python loops")
 @pytest.mark.parametrize("kernel", parallel_calls.kernels()[1:])

@@ -58,6 +58,7 @@ other.join()
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(parallel_calls.PLAIN_PYTHON, reason="no loop is parallel")
 def test_beside_a_parallel_loop_of_another_library():
     answers = parallel_calls.in_process(BESIDE_A_FOREIGN_LOOP).splitlines()

@@ -194,6 +194,7 @@ def test_the_file_is_on_the_disk_before_it_takes_the_name_and_the_folder_after(t
     assert done == ["file", "replace", "folder"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", ["opened", "half", "written", "replaced", "renamed"])
 def test_killed_at_any_moment_of_writing_the_file_is_the_old_one_or_the_new(moment, kept, uninterrupted):
     code = f"""
@@ -232,6 +233,7 @@ resume.save({str(kept)!r}, training, 0.0)
     assert list(kept.parent.iterdir()) == [kept]
 
 
+@pytest.mark.thorough
 def test_killed_again_and_again_the_file_is_always_whole(kept):
     """From outside, at moments nobody chose."""
     code = f"""

@@ -102,6 +102,7 @@ def test_the_model_has_names_and_gives_the_metrics_written_beside_it(done):
     assert facts["versions"]["nbbilinear"]
 
 
+@pytest.mark.thorough
 def test_train_learns_what_the_demo_learns(place):
     """In another order of names, so with other initial values; PyKEEN's RESCAL of this size has 0.598."""
     assert inside(place, "--quiet", "--dim", "50") == 0
@@ -147,6 +148,7 @@ def test_a_malformed_file_is_one_line_on_stderr_and_nothing_is_written(case, pla
     assert [file.name for file in place.iterdir()] == ["nations"]
 
 
+@pytest.mark.thorough
 def test_a_malformed_file_ends_a_real_process_the_same_way(place):
     (place / "nations" / "test.tsv").write_bytes(b"uk\tembassy\tbra\xffzil")
     process = run(place)
@@ -185,6 +187,7 @@ def stopped_after(place, epoch, *arguments):
     return keyboard.stopped(command(place, *arguments), lambda line: f"epoch {epoch}" in " ".join(line.split()))
 
 
+@pytest.mark.thorough
 def test_stopped_and_resumed_ends_with_the_bits_of_a_training_that_was_not(place):
     long = ("--dim", "16", "--epochs", "60", "--quiet")  # seconds of it are left when the signal comes
     assert inside(place, *long) == 0
@@ -247,6 +250,7 @@ def test_stopped_while_a_checkpoint_is_written_names_the_epoch_before(whole, pla
     assert (f"has epoch {whole} of 4" if whole else "nothing was written") in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_killed_and_resumed_as_a_process(place):
     """kill -9 between and in the middle of epochs; the same bits in the end."""
     arguments = ("--dim", "16", "--epochs", "20", "--checkpoint", place / "c.npz")
@@ -271,6 +275,7 @@ def test_seconds_of_all_runs_are_added(tmp_path):
         keeper.keep(run)
 
 
+@pytest.mark.thorough
 def test_stopped_without_a_checkpoint_says_that_nothing_was_written(place):
     assert stopped_after(place, "1/9999", "--dim", "8", "--epochs", "9999") == (
         130,
@@ -352,6 +357,7 @@ def test_a_full_disk_at_the_end_leaves_the_folder_as_it_was(place, monkeypatch, 
     assert {file.name for file in place.iterdir()} == {"nations", "out", "c.npz"}
 
 
+@pytest.mark.thorough
 def test_names_of_folders_are_neither_markup_nor_formulas_and_may_have_any_letters(tmp_path):
     place = tmp_path / "[bold] $x_$ ü 日本"
     place.mkdir()
@@ -368,6 +374,7 @@ def test_names_of_folders_are_neither_markup_nor_formulas_and_may_have_any_lette
     assert {file.name for file in (place / "[blue] é").iterdir()} == FILES
 
 
+@pytest.mark.thorough
 def test_a_terminal_shows_a_panel_that_moves(place):
     """On a pseudo-terminal: the share of an epoch, and in the end all of them."""
     ours, theirs = pty.openpty()

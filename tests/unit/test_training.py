@@ -33,6 +33,7 @@ def same(a, b):
     return all(np.array_equal(array, b[name]) for name, array in a.items())
 
 
+@pytest.mark.thorough
 def test_kinships_is_learnt():
     """Half of the epochs of the demonstration; ConvE, published, has 0.83 after all of its own."""
     kinships = load("kinships")
