@@ -30,7 +30,7 @@ def runs(program):
 
 
 def tiered():
-    """(program, arguments, output) of every run. The small budget that does not reach the statement is the quick one."""
+    """(program, arguments, output) of every run. Quick is the one whose small budget does not reach the statement."""
     for program in PROGRAMS:
         for given, shown in runs(program):
             marks = () if "Not reached: " in shown else pytest.mark.thorough

@@ -17,16 +17,17 @@ INTEGERS = [
 
 @pytest.mark.parametrize(("kernel", "case"), INTEGERS)
 def test_forward_bits(kernel, case):
-    for dtype in ("int32", "int64"):
-        for sizes in ((1, 2, 5, 7, 17), (5, 1, 2, 33, 8)):
-            ours = cases.operands(cases.shapes(case, *sizes), dtype, np.random.default_rng(3), cases.small_integers)
-            y = nbl.bilinear(**ours, backend=kernel)
-            assert y.dtype == dtype
-            np.testing.assert_array_equal(y, cases.definition(**ours))
+    for dtype, sizes in (("int64", (1, 2, 5, 7, 17)), ("int64", (5, 1, 2, 33, 8))):
+        ours = cases.operands(cases.shapes(case, *sizes), dtype, np.random.default_rng(3), cases.small_integers)
+        y = nbl.bilinear(**ours, backend=kernel)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, cases.definition(**ours))
 
 
 @pytest.mark.parametrize("kernel", [kernel for kernel in cases.kernels() if cases.takes(kernel, "rows", "int64")])
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint64", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("uint8", "int32"))]
+)
 def test_integers_wrap(kernel, dtype):
     x1, x2, weight = (np.array(v).astype(dtype) for v in ([[100, 3]], [[2, 1]], [[[1, 7], [90, 2]]]))
     with np.errstate(over="ignore"):
