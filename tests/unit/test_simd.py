@@ -5,12 +5,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-import widths
 
 import nbbilinear as nbl
 from nbbilinear import backends
 from nbbilinear.execute import Choice
 from nbbilinear.plan import _plan
+
+import widths
 
 simd = pytest.importorskip("nbbilinear.backends.numba.simd")
 machine = import_module("nbbilinear.backends.numba.simd.machine")

@@ -77,7 +77,7 @@ class Compiler:
 
 def compiler(dtype: np.dtype[Any]) -> Compiler:
     """The compiler for the vectors in force. A kernel asks once a call, and hands it on."""
-    found = compiler_if_any(dtype)
+    found = _compiler(dtype, current().vectors)
     if found is None:
         raise BackendError(f"numba/simd cannot compute {dtype}: {lacks() or 'it takes float32 and float64'}")
     return found
