@@ -56,8 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     found = commands.add_parser(
         "info",
-        help="versions, processor, threads, backends and optional packages found here",
-        description="Show versions, processor, threads, backends and optional packages: what a bug report needs.",
+        help="versions, processor, threads, vectors, backends and optional packages found here",
+        description="Show versions, processor, threads, vectors, backends and optional packages: what a bug report "
+        "needs.",
     )
     found.add_argument("--json", action="store_true", help="for programs")
     found.set_defaults(run=lambda chosen: _print_info(info.facts(), as_json=chosen.json))
@@ -153,5 +154,5 @@ def _print_info(facts: dict[str, Any], *, as_json: bool) -> None:
     for part, values in facts.items():
         print(part)
         for name, value in values.items():
-            shown = {None: "not set" if part == "threads" else "not installed", True: "yes", False: "no"}
+            shown = {None: "not set" if part in ("threads", "vectors") else "not installed", True: "yes", False: "no"}
             print(f"  {name:<20}{shown.get(value, value) if value is None or isinstance(value, bool) else value}")

@@ -5,11 +5,12 @@ Threads started by the user begin with the defaults, as ``contextvars`` has it.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from . import vectors as widths
 from .errors import ConfigError
 
 PRECISIONS = ("float32", "tf32x3", "tf32", "bfloat16x3", "bfloat16")
@@ -22,6 +23,7 @@ class Config(NamedTuple):
     threads: int | None = None
     precision: str = "float32"
     batch_invariant: bool = False
+    vectors: str = "auto"
 
 
 _settings: ContextVar[Config | None] = ContextVar("nbbilinear_config", default=None)
@@ -39,6 +41,7 @@ def config(
     threads: int | None = None,
     precision: str | None = None,
     batch_invariant: bool | None = None,
+    vectors: str | None = None,
 ) -> Iterator[Config]:
     """Change settings inside a ``with`` block; what is not named stays as it is.
 
@@ -56,11 +59,16 @@ def config(
         What a backend or its hardware lacks is refused. float64 and integers are computed as ever.
     batch_invariant : bool, optional
         Only kernels whose result for a row does not depend on the rows beside it: paired rows on ``numba``.
+    vectors : str, optional
+        The width of the vectors in the ``numba`` backend's vector kernels: ``"avx512"`` (512 bits), ``"avx2"`` (256),
+        ``"neon"`` (128, on x86 too), ``"none"``: none of these kernels, NumPy and portable loops compute; or
+        ``"auto"``: the widest that this processor has. A narrower one is compiled for processors without wider ones. A
+        plan, and what :func:`nbbilinear.bilinear_vjp` returns, keep to the vectors they were made with.
 
     Raises
     ------
     ConfigError
-        A value has no meaning.
+        A value has no meaning, or this processor lacks such vectors.
 
     Examples
     --------
@@ -69,7 +77,10 @@ def config(
     ...     settings.threads
     1
     """
-    given = {"backend": backend, "threads": threads, "precision": precision, "batch_invariant": batch_invariant}
+    given = {
+        "backend": backend, "threads": threads, "precision": precision, "batch_invariant": batch_invariant,
+        "vectors": vectors,
+    }  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     changed = _checked(current()._replace(**changes), "config")
     token = _settings.set(changed)
@@ -79,9 +90,14 @@ def config(
         _settings.reset(token)
 
 
+def under(vectors: str) -> AbstractContextManager[Config | None]:
+    """A ``with`` block with these vectors, which does nothing where they are in force."""
+    return nullcontext() if current().vectors == vectors else config(vectors=vectors)
+
+
 @lru_cache(maxsize=1)
 def _from_environment() -> Config:
-    """Read ``NBBILINEAR_BACKEND``, ``_THREADS``, ``_PRECISION`` and ``_BATCH_INVARIANT``, once."""
+    """Read ``NBBILINEAR_BACKEND``, ``_THREADS``, ``_PRECISION``, ``_BATCH_INVARIANT`` and ``_VECTORS``, once."""
     text = {field: os.environ.get(f"NBBILINEAR_{field.upper()}") for field in Config._fields}
     try:
         threads = int(text["threads"]) if text["threads"] else None
@@ -90,7 +106,10 @@ def _from_environment() -> Config:
     flag = (text["batch_invariant"] or "0").lower()
     if flag not in ("0", "1", "false", "true"):
         raise ConfigError(f"NBBILINEAR_BATCH_INVARIANT must be 0, 1, true or false, got {flag!r}")
-    found = Config(text["backend"] or None, threads, text["precision"] or "float32", flag in ("1", "true"))
+    found = Config(
+        text["backend"] or None, threads, text["precision"] or "float32", flag in ("1", "true"),
+        text["vectors"] or "auto",
+    )  # fmt: skip
     return _checked(found, "NBBILINEAR_* environment")
 
 
@@ -102,4 +121,6 @@ def _checked(settings: Config, source: str) -> Config:
         raise ConfigError(f"{source}: batch_invariant must be True or False, got {settings.batch_invariant!r}")
     if settings.precision not in PRECISIONS:
         raise ConfigError(f"{source}: precision must be one of {', '.join(PRECISIONS)}, got {settings.precision!r}")
+    if wrong := widths.fault(settings.vectors):
+        raise ConfigError(f"{source}: {wrong}")
     return settings

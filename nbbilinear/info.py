@@ -1,11 +1,11 @@
-"""What is here: versions, processor, threads, backends, optional packages. What a bug report needs."""
+"""What is here: versions, processor, threads, vectors, backends, optional packages. What a bug report needs."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import backends
+from . import backends, vectors
 from .config import current
 from .errors import BackendError, ConfigError
 from .runs.versions import installed, versions
@@ -14,6 +14,7 @@ _EXTRAS = {  # those of pyproject.toml that this version uses
     "demo": ("rich", "matplotlib", "threadpoolctl"),
     "tensorly": ("tensorly",),
 }
+_VARIABLE = "NBBILINEAR_VECTORS"
 
 
 def facts() -> dict[str, Any]:
@@ -27,6 +28,7 @@ def facts() -> dict[str, Any]:
             "NUMBA_NUM_THREADS": os.environ.get("NUMBA_NUM_THREADS"),
             "NBBILINEAR_THREADS": _threads_set(),
         },
+        "vectors": _vectors(),
         "backends": {name: _backend(name) for name in backends.names()},
         "optional packages": {extra: _optional(packages) for extra, packages in _EXTRAS.items()},
     }
@@ -47,6 +49,23 @@ def _threads_set() -> int | str | None:
         return current().threads
     except ConfigError as error:
         return str(error)
+
+
+def _vectors() -> dict[str, str | None]:
+    """The width in use and why, or what is wrong with the settings."""
+    here = vectors.here()
+    shown = {"may be asked for": ", ".join(vectors.choices()), _VARIABLE: os.environ.get(_VARIABLE) or None}
+    try:
+        asked = current().vectors
+    except ConfigError as error:
+        return {"in use": str(error)} | shown
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return {"in use": "none: NUMBA_DISABLE_JIT is set, and vector kernels are compiled"} | shown
+    if asked == "auto":
+        found = f"{here[0]}: the widest this processor has" if here else "none: no vectors with fused multiply-add here"
+        return {"in use": found} | shown
+    source = _VARIABLE if asked == os.environ.get(_VARIABLE) else "nbbilinear.config"
+    return {"in use": f"{asked}: {source}; the processor has {here[0] if here else 'none'}"} | shown
 
 
 def _allowed() -> int | None:

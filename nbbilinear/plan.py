@@ -10,7 +10,7 @@ from . import backends, execute
 from .axes import Shape
 from .backends.contract import Backend, KernelSet
 from .backends.widened import widened
-from .config import Config, current
+from .config import Config, current, under
 from .errors import BackendError, ConfigError, MisfitError, ShapeError, report
 from .execute import Choice
 from .layout import is_plain, lay_out
@@ -29,12 +29,14 @@ _MOVE = {
 class Plan(NamedTuple):
     """The kernel chosen for a problem, and those passed over, cheapest first. Print it to see why.
 
-    ``at_once``: the choice, if its kernel takes contiguous operands as they are.
+    ``at_once``: the choice, if its kernel takes contiguous operands as they are. ``vectors``: the setting that it was
+    made under, and runs under: kernels and workspace are cut for it.
     """
 
     signature: Signature
     choices: tuple[Choice, ...]
     at_once: Choice | None
+    vectors: str = "auto"
 
     @property
     def chosen(self) -> Choice:
@@ -50,7 +52,8 @@ class Plan(NamedTuple):
     def flop(self) -> int:
         """Multiplications and additions of the chosen kernel."""
         problem = self.chosen.problem
-        work = None if problem.is_empty else self.chosen.kernel.work(problem)
+        with under(self.vectors):
+            work = None if problem.is_empty else self.chosen.kernel.work(problem)
         return 0 if work is None else work.flop * problem.axes.count(problem.axes.split)
 
     def run(
@@ -97,7 +100,8 @@ class Plan(NamedTuple):
                 dtype = f"to be computed in {dtype}"
             faults = [f"{name} was planned as {shape} {dtype}" for name, shape in planned if shape]
             raise ShapeError(report("Plan.run: operands are not those planned for", faults, given.named()))
-        return self.fill("Plan.run", given, given, out, workspace)
+        with under(self.vectors):
+            return self.fill("Plan.run", given, given, out, workspace)
 
     def fill(self, verb: str, arranged: Operands, given: Operands, out: Array | None, workspace: Array | None) -> Array:
         """Compute y of ``arranged`` operands, for a caller of ``verb`` who gave ``given`` ones."""
@@ -231,9 +235,16 @@ def _plan(
     choices = sorted(found, key=lambda choice: choice.seconds)
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
-        raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}")
+        raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}{_why(name, library)}")
     at_once = choices[0] if _takes_as_they_are(choices[0], x1, x2, weight, bias, index) else None
-    return Plan(signature, tuple(choices), at_once)
+    return Plan(signature, tuple(choices), at_once, settings.vectors)
+
+
+def _why(name: str | None, library: str | None) -> str:
+    """What the kernels of this name lack, as the end of a sentence."""
+    kernels = [kernel for _, here in _places(name, library) for kernel in here.kernels]
+    found = {kernel.lacks() for kernel in kernels if name is None or _means(name, kernel)}
+    return "".join(f": {lack}" for lack in sorted(filter(None, found)))
 
 
 def _takes_as_they_are(

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import execute
 from .calls import gradients, product, wanted_operands
-from .config import Config, current
+from .config import Config, config, current
 from .errors import MisfitError, ShapeError, report
 from .execute import BilinearGrads, Choice
 from .forms import Form
@@ -38,6 +38,9 @@ class Pullback:
         self, grad_output: Array, *, out: BilinearGrads | None = None, accumulate: bool = False
     ) -> BilinearGrads:
         """Gradients of all operands; ``out`` and ``accumulate`` as in :func:`nbbilinear.bilinear_backward`."""
+        if self._settings.vectors != current().vectors:  # the kernel was chosen for these vectors
+            with config(vectors=self._settings.vectors):
+                return self(grad_output, out=out, accumulate=accumulate)
         x1, x2, weight, bias, index = self._originals
         choice = self._choice if self._settings is current() else self._resized()
         if self._given is None and out is None and not accumulate and is_gradient(grad_output, x1, weight, index):

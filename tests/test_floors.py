@@ -7,7 +7,7 @@ from statistics import median
 
 HOUSE = Path(__file__).parents[1] / "nbbilinear"
 FLOORS = (  # bottom first; the first floor with a fitting name decides
-    ("errors", "axes", "devices"),
+    ("errors", "axes", "devices", "vectors"),
     ("config", "kinds", "problem", "scalars"),
     ("operands", "layout", "compiled"),
     ("outputs", "arrays", "exponentials"),
@@ -130,7 +130,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
 )
 ROOMS = {  # optional and heavy libraries, and where alone they may be imported
     "numba": ("backends.numba*", "backends.cuda*"),
-    "llvmlite": ("backends.numba*", "backends.cuda*", "info"),
+    "llvmlite": ("backends.numba*", "backends.cuda*", "info", "vectors"),
     "cuda": ("backends.cuda*",),
     "cupy": ("devices", "backends.cupy*", "backends.cuda*"),
     "torch": ("adapters*",),

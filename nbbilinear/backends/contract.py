@@ -64,6 +64,10 @@ class Keep(NamedTuple):
     elements: Callable[[Problem], int]
 
 
+def _nothing() -> str | None:
+    return None
+
+
 class KernelSet(NamedTuple):
     """A forward and its backward for one structure.
 
@@ -71,6 +75,7 @@ class KernelSet(NamedTuple):
     ``exchange``: x1 and x2 are treated differently, so that it may pay to exchange them. ``batch_invariant``: the bits
     of a row depend on no other row. ``precisions``: those of :func:`nbbilinear.config` in which float32 is computed.
     ``stored``: kernel sets that take operands stored in a half float dtype, by its name, as they are.
+    ``lacks`` says what keeps the kernel from every problem, here or under the settings in force; None if nothing does.
     """
 
     name: str
@@ -85,6 +90,7 @@ class KernelSet(NamedTuple):
     precisions: tuple[str, ...] = ("float32",)
     stored: tuple[tuple[str, "KernelSet"], ...] = ()
     keep: Keep | None = None
+    lacks: Callable[[], str | None] = _nothing
 
     def cost(self, problem: Problem) -> float:
         """Estimated seconds; infinite where the kernel does not take the problem."""

@@ -188,7 +188,7 @@ def test_info_as_json_has_the_same_parts_and_every_backend(capsys):
 
     assert cli.main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts.keys() == {"versions", "processor", "threads", "backends", "optional packages"}
+    assert facts.keys() == {"versions", "processor", "threads", "vectors", "backends", "optional packages"}
     assert facts["backends"].keys() == set(backends.names())
 
 

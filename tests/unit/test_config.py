@@ -32,7 +32,8 @@ def test_threads_start_from_the_defaults():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threads": 0}, {"threads": True}, {"threads": 2.5}, {"threads": "2"}, {"precision": "half"}]
+    "wrong",
+    [{"threads": 0}, {"threads": True}, {"threads": 2.5}, {"threads": "2"}, {"precision": "half"}, {"vectors": "sse"}],
 )
 def test_values_without_meaning_are_refused(wrong):
     with pytest.raises(nbl.ConfigError, match=next(iter(wrong))), nbl.config(**wrong):
@@ -56,11 +57,13 @@ def test_the_environment_gives_defaults(environment):
     environment("NBBILINEAR_BACKEND", "numpy")
     environment("NBBILINEAR_THREADS", "3")
     environment("NBBILINEAR_BATCH_INVARIANT", "true")
-    assert _from_environment() == ("numpy", 3, "float32", True)
+    environment("NBBILINEAR_VECTORS", "none")
+    assert _from_environment() == ("numpy", 3, "float32", True, "none")
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("THREADS", "many"), ("THREADS", "0"), ("PRECISION", "x"), ("BATCH_INVARIANT", "?")]
+    ("name", "value"),
+    [("THREADS", "many"), ("THREADS", "0"), ("PRECISION", "x"), ("BATCH_INVARIANT", "?"), ("VECTORS", "sse")],
 )
 def test_a_wrong_environment_is_named(environment, name, value):
     environment(f"NBBILINEAR_{name}", value)

@@ -11,17 +11,14 @@ from nbbilinear import backends
 from nbbilinear.execute import Choice
 from nbbilinear.plan import _plan
 
+import widths
+
 simd = pytest.importorskip("nbbilinear.backends.numba.simd")
 machine = import_module("nbbilinear.backends.numba.simd.machine")
 if machine.host() is None:
     pytest.skip("no machine code here: NUMBA_DISABLE_JIT, or a processor without multiply-add", allow_module_level=True)
 
 MODULES = [import_module(found.name) for found in pkgutil.iter_modules(simd.__path__, simd.__name__ + ".")]
-MACHINES = {
-    "as it is": machine.host(),
-    "256 bits, 16 registers": machine.Machine(32, 12),
-    "128 bits, 32 registers": machine.Machine(16, 28),
-}
 SMALL = {
     "BLOCK": 6,
     "CHAIN": 4,
@@ -53,11 +50,11 @@ ROWS = [kernel.name for kernel in simd.KERNELS if kernel.structure == "rows"]
 
 
 def forget():
-    """Drop what was cut and compiled for another machine."""
+    """Drop what was cut for blocks of another size. Machine code stays: its addresses may be known elsewhere."""
     _plan.cache_clear()
     for module in MODULES:
         for one in vars(module).values():
-            if hasattr(one, "cache_clear") and one is not machine.host:
+            if hasattr(one, "cache_clear") and one is not machine._engine:
                 one.cache_clear()
 
 
@@ -82,15 +79,15 @@ def guarded(lent):
     return scratch
 
 
-@pytest.fixture(params=MACHINES)
+@pytest.fixture(params=widths.HERE)
 def kind(request, monkeypatch):
-    """A machine, small blocks, and a look at what lies beside the workspace."""
+    """A width of vectors, small blocks, and a look at what lies beside the workspace."""
     lent = []
     monkeypatch.setattr(Choice, "scratch", guarded(lent))
-    monkeypatch.setattr(machine, "host", lambda: MACHINES[request.param])
     cut_small(monkeypatch)
     forget()
-    yield request.param
+    with nbl.config(vectors=request.param):
+        yield request.param
     forget()
     for whole in lent:
         assert (whole[:GUARD] == 77).all()

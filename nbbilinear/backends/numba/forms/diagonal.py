@@ -6,7 +6,7 @@ import numpy as np
 
 from ....axes import Shape
 from .. import diagonal
-from ..simd.machine import compiler, host
+from ..simd.machine import compiler_if_any
 from . import mixed
 
 Array = Any
@@ -21,7 +21,8 @@ def takes(rows: int, shapes: tuple[Shape, ...], dtype: Any) -> bool:
     ((outputs, features),) = shapes
     if outputs <= FEW:
         return True
-    return host() is not None and rows >= 2 * compiler(dtype).lanes and outputs <= MOST and features > 0
+    compiled = compiler_if_any(dtype)
+    return compiled is not None and rows >= 2 * compiled.lanes and outputs <= MOST and features > 0
 
 
 def forward(x1: Array, x2: Array, weight: Array, out: Array) -> None:

@@ -9,7 +9,7 @@ from ....axes import Shape
 from .. import parallel
 from ..compiling import loops
 from ..simd import lines
-from ..simd.machine import aligned, call, compiler, host, where
+from ..simd.machine import Compiler, aligned, call, compiler, compiler_if_any, where
 from ..simd.panels import SPARE_BYTES, up
 from ..simd.tasks import SPEED, counting
 from . import tiles
@@ -26,9 +26,10 @@ APART_BYTES = 128  # lines of a matrix: wider ones are read by part, and drive e
 def takes(rows: int, shapes: tuple[Shape, ...], dtype: Any) -> bool:
     """Whether two panels of rows are full, and the rank is small."""
     (outputs, _, rank), _ = shapes
-    if host() is None or rank * dtype.itemsize > APART_BYTES:
+    compiled = compiler_if_any(dtype)
+    if compiled is None or rank * compiled.itemsize > APART_BYTES:
         return False
-    return rows >= 2 * compiler(dtype).lanes and outputs * rank >= LEAST_COLUMNS
+    return rows >= 2 * compiled.lanes and outputs * rank >= LEAST_COLUMNS
 
 
 class Cut(NamedTuple):
@@ -52,9 +53,9 @@ class Code(NamedTuple):
 
 def forward(x1: Array, x2: Array, u: Array, v: Array, out: Array) -> None:
     """out[b,k] = sum_r (sum_i x1[b,i] u[k,i,r]) (sum_j x2[b,j] v[k,j,r]). A chunk owns rows of out."""
-    outputs, in1, rank = u.shape
-    cut = cut_of(len(x1), outputs, in1, v.shape[1], rank, x1.dtype)
-    code = code_of(cut.outputs, outputs % cut.outputs, rank, cut.width // cut.lanes, x1.dtype)
+    compiled, (outputs, in1, rank) = compiler(x1.dtype), u.shape
+    cut = cut_of(len(x1), outputs, in1, v.shape[1], rank, compiled)
+    code = code_of(cut.outputs, outputs % cut.outputs, rank, cut.width // cut.lanes, compiled)
     groups = -(-len(x1) // cut.rows)
     chunk = parallel.chunk_size(groups, 2 * cut.rows * outputs * rank * (in1 + v.shape[1]), SPEED)
     workspace = np.empty(min(parallel.participants(), -(-groups // chunk)) * cut.piece, x1.dtype)
@@ -62,17 +63,16 @@ def forward(x1: Array, x2: Array, u: Array, v: Array, out: Array) -> None:
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, rank: int, dtype: Any) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, rank: int, compiled: Compiler) -> Cut:
     """Cut the product of ``rows`` rows."""
-    compiled = compiler(dtype)
     lanes, vectors = compiled.lanes, min(2, -(-rows // compiled.lanes))
     width, columns = vectors * lanes, compiled.sums // vectors
     together = max(range(1, min(MOST_OUTPUTS, outputs) + 1), key=lambda some: (_share(some * rank, columns), -some))
     per_row = up(in1, lanes) + up(in2, lanes) + up(outputs, lanes) + together * rank
-    heavy = outputs * rank * (in1 + in2) * dtype.itemsize > HEAVY_BYTES
+    heavy = outputs * rank * (in1 + in2) * compiled.itemsize > HEAVY_BYTES
     most = HEAVY_BYTES if heavy else GROUP_BYTES
-    group = min(up(rows, width), max(width, most // (dtype.itemsize * per_row) // width * width))
-    return Cut(group, lanes, width, together, group * per_row + SPARE_BYTES // dtype.itemsize)
+    group = min(up(rows, width), max(width, most // (compiled.itemsize * per_row) // width * width))
+    return Cut(group, lanes, width, together, group * per_row + SPARE_BYTES // compiled.itemsize)
 
 
 def _share(columns: int, most: int) -> float:
@@ -81,9 +81,8 @@ def _share(columns: int, most: int) -> float:
 
 
 @lru_cache(maxsize=64)
-def code_of(outputs: int, last: int, rank: int, vectors: int, dtype: Any) -> Code:
+def code_of(outputs: int, last: int, rank: int, vectors: int, compiled: Compiler) -> Code:
     """Compile what a cut needs."""
-    compiled = compiler(dtype)
     most = compiled.sums // vectors
     pairs = np.zeros((2, -(-outputs * rank // most)), np.int64)
     for line, columns in zip(pairs, (outputs * rank, last * rank), strict=True):

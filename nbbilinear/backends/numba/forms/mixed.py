@@ -11,7 +11,7 @@ import numpy as np
 from .. import parallel
 from ..compiling import loops
 from ..simd import lines, moves, row_tiles
-from ..simd.machine import aligned, call, compiler, where
+from ..simd.machine import Compiler, aligned, call, compiler, where
 from ..simd.panels import SPARE_BYTES, even, up
 from ..simd.tasks import SPEED, counting
 from . import tiles
@@ -51,9 +51,9 @@ def forward(x1: Array, x2: Array, a: Array | None, b: Array | None, c: Array, ou
     A chunk owns rows of out.
     """
     (rows, in1), in2, (outputs, rank) = x1.shape, x2.shape[1], c.shape
-    mapped = a is not None
-    cut = cut_of(rows, outputs, in1 if mapped else 0, in2 if mapped else 0, rank, x1.dtype)
-    code = code_of(cut.tall, cut.wide, mapped, cut.width // cut.lanes, x1.dtype)
+    mapped, compiled = a is not None, compiler(x1.dtype)
+    cut = cut_of(rows, outputs, in1 if mapped else 0, in2 if mapped else 0, rank, compiled)
+    code = code_of(cut.tall, cut.wide, mapped, cut.width // cut.lanes, compiled)
     groups = -(-rows // cut.rows)
     chunk = parallel.chunk_size(groups, 2 * cut.rows * rank * (outputs + (in1 + in2 if mapped else 1)), SPEED)
     workspace = np.empty(min(parallel.participants(), -(-groups // chunk)) * cut.piece, x1.dtype)
@@ -62,9 +62,9 @@ def forward(x1: Array, x2: Array, a: Array | None, b: Array | None, c: Array, ou
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, rank: int, dtype: Any) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, rank: int, compiled: Compiler) -> Cut:
     """Cut the product of ``rows`` rows, of which in1 and in2 numbers go through maps."""
-    compiled, size = compiler(dtype), dtype.itemsize
+    size = compiled.itemsize
     lanes, vectors = compiled.lanes, min(2, -(-rows // compiled.lanes))
     width, most = vectors * lanes, compiled.sums // vectors
     per_row = up(in1, lanes) + up(in2, lanes) + up(rank, lanes) + up(outputs, lanes)
@@ -74,9 +74,8 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, rank: int, dtype: Any) -
 
 
 @lru_cache(maxsize=64)
-def code_of(tall: int, wide: int, mapped: bool, vectors: int, dtype: Any) -> Code:
+def code_of(tall: int, wide: int, mapped: bool, vectors: int, compiled: Compiler) -> Code:
     """Compile what a cut needs."""
-    compiled = compiler(dtype)
     low, narrow = max(1, tall - 1), max(1, wide - 1)
     return Code(
         compiled(lines.gather, vectors) if mapped else 0,

@@ -14,10 +14,9 @@ from .. import parallel
 from ..compiling import absent
 from . import accumulate as gradients
 from . import lines, share, sweep, tasks, weigh, weight_gradient
-from .machine import compiler
+from .machine import Compiler, compiler, compiler_if_any
 from .panels import flop_of, task_flop, up
 from .tasks import Segments, counting, of_rows, segments
-from .words import VECTORS_OF
 
 Array = Any
 
@@ -27,21 +26,21 @@ def forward(
     kept: Array | None = None,
 ) -> None:  # fmt: skip
     """out[b,k] = bias[k] + sum_j t[b,k,j] x2[b,j]; t is kept where there is memory for it, rows by their weight."""
-    sizes = (len(x1), *weight.shape[1:])
+    compiled, sizes = compiler(x1.dtype), (len(x1), *weight.shape[1:])
     bias = absent(out.dtype, 2) if bias is None else bias
-    loop, cut = _forward_of(*sizes, x1.dtype, selected=which is not None)
+    loop, cut = _forward_of(*sizes, compiled, selected=which is not None)
     order, parts = of_rows(segments(which), len(x1), cut.rows, weight.shape[1], cut.outputs)
     if loop is sweep.sweep:
-        args: Any = (*sweep.tables(cut, x1.dtype), parts, x1, x2, weight, bias, out)
+        args: Any = (*sweep.tables(cut, compiled), parts, x1, x2, weight, bias, out)
     else:
-        tables = weigh.tables(lines.weigh, False, kept is not None, cut, x1.dtype)
+        tables = weigh.tables(lines.weigh, False, kept is not None, cut, compiled)
         t = absent(x1.dtype, 1) if kept is None else kept
         args = (*tables, parts, order, x1, x2, weight, bias, t, out)
     tasks.run(loop, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
 def _forward_of(*sizes: Any, selected: bool) -> tuple[Any, Any]:
-    """The loop for y of these sizes and dtype, and its cut."""
+    """The loop for y of these sizes, compiled by the last, and its cut."""
     flop = task_flop(flop_of(*sizes[:4]))
     if not selected and sweep.pays(*sizes):  # which keeps nothing
         return sweep.sweep, sweep.cut_of(*sizes, flop)
@@ -54,13 +53,13 @@ def backward(
     workspace: Array, accumulate: bool, kept: Array | None = None,
 ) -> None:  # fmt: skip
     """dx2[b,j] = sum_k g[b,k] t[b,k,j], and dx1 the same with the weight transposed."""
-    found = segments(which)
+    found, compiled = segments(which), compiler(x1.dtype)
     if dx1 is not None or dx2 is not None:
-        if which is None and kept is None and _are_few(len(x1), weight.shape[1], x1.dtype):
-            _few(grad_output, x1, x2, weight, dx1, dx2, workspace, accumulate)
+        if which is None and kept is None and _are_few(len(x1), weight.shape[1], compiled):
+            _few(grad_output, x1, x2, weight, dx1, dx2, workspace, accumulate, compiled)
         else:
-            _many(grad_output, x1, x2, weight, found, kept, dx1, dx2, workspace, accumulate)
-    weight_gradient.fill(grad_output, x1, x2, which, found, dweight, dbias, workspace, accumulate)
+            _many(grad_output, x1, x2, weight, found, kept, dx1, dx2, workspace, accumulate, compiled)
+    weight_gradient.fill(grad_output, x1, x2, which, found, dweight, dbias, workspace, accumulate, compiled)
 
 
 def _inputs_of(*sizes: Any, selected: bool) -> weigh.Cut:
@@ -70,14 +69,14 @@ def _inputs_of(*sizes: Any, selected: bool) -> weigh.Cut:
 
 def _many(
     grad_output: Array, x1: Array, x2: Array, weight: Array, found: Segments | None, kept: Array | None,
-    dx1: Array | None, dx2: Array | None, workspace: Array, accumulate: bool,
+    dx1: Array | None, dx2: Array | None, workspace: Array, accumulate: bool, compiled: Compiler,
 ) -> None:  # fmt: skip
     """Two products, one for each gradient; one where x1 W was kept."""
     sizes = (len(x1), *weight.shape[1:])
-    cut = _inputs_of(*sizes, x1.dtype, selected=found is not None)
+    cut = _inputs_of(*sizes, compiled, selected=found is not None)
     order, parts = of_rows(found, len(x1), cut.rows, 1, 1)
     wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
-    tables = weigh.tables(lines.accumulate, True, kept is not None, cut, x1.dtype)
+    tables = weigh.tables(lines.accumulate, True, kept is not None, cut, compiled)
     t = absent(x1.dtype, 1) if kept is None or dx2 is None else kept
     numbers = counting(cut.width)
     args = (*tables, parts, order, numbers, grad_output, x1, x2, weight, t, *wanted, accumulate)
@@ -86,31 +85,34 @@ def _many(
 
 def _few(
     grad_output: Array, x1: Array, x2: Array, weight: Array, dx1: Array | None, dx2: Array | None,
-    workspace: Array, accumulate: bool,
+    workspace: Array, accumulate: bool, compiled: Compiler,
 ) -> None:  # fmt: skip
     """One product for both gradients, at the speed of reading the weight."""
-    cut = share.cut_of(*x1.shape, x2.shape[1], x1.dtype)
+    cut = share.cut_of(*x1.shape, x2.shape[1], compiled)
     g, *wanted = _lent(workspace[cut.piece :], (grad_output, x1, x2), (grad_output, dx1, dx2))
     if g is not grad_output:
         np.copyto(g, grad_output)
-    args = (*share.tables(len(x1), cut, x1.dtype), g, x1, x2, weight, *wanted, accumulate)
+    args = (*share.tables(len(x1), cut, compiled), g, x1, x2, weight, *wanted, accumulate)
     parallel.run(share.share, args, 1, 1, workspace[: cut.piece], cut.piece)
 
 
-def _are_few(rows: int, outputs: int, dtype: Any) -> bool:
+def _are_few(rows: int, outputs: int, compiled: Compiler) -> bool:
     """Whether one tile has all rows, and sums over k are worth making; two outputs measured equal."""
-    return rows <= share.most_rows(dtype) and outputs > 2
+    return rows <= share.most_rows(compiled) and outputs > 2
 
 
 def keeping(problem: Problem) -> Work | None:
     """A forward that keeps t, and all gradients: one product less, and t written and read."""
-    rows, outputs, dtype = problem.shared, problem.out_features, problem.dtype
-    few = _are_few(rows, outputs, dtype) or sweep.pays(rows, outputs, problem.in1, problem.in2, dtype)
+    compiled = compiler_if_any(problem.dtype)
+    if compiled is None:
+        return None
+    rows, outputs = problem.shared, problem.out_features
+    few = _are_few(rows, outputs, compiled) or sweep.pays(rows, outputs, problem.in1, problem.in2, compiled)
     parts = [work(problem._replace(wrt=wrt)) for wrt in ((), ("x1", "weight", "bias"))]
     if (few and not problem.selected) or None in parts:
         return None
     flop, moved, calls = (sum(some) for some in zip(*parts, strict=True))
-    return Work(flop, moved + 5 * elements(problem) * dtype.itemsize, calls)
+    return Work(flop, moved + 5 * elements(problem) * compiled.itemsize, calls)
 
 
 def elements(problem: Problem) -> int:
@@ -130,17 +132,17 @@ def _lent(memory: Array, shapes: tuple[Array, ...], given: tuple[Array | None, .
 
 def workspace(problem: Problem) -> int:
     """Elements for every thread that may take part; for few rows also what stands in for an unwanted gradient."""
-    rows, outputs, dtype, selected = problem.shared, problem.out_features, problem.dtype, problem.selected
+    rows, outputs, selected, compiled = problem.shared, problem.out_features, problem.selected, compiler(problem.dtype)
     sizes = (rows, outputs, problem.in1, problem.in2)
     if not problem.wrt:
-        forward_piece: int = _forward_of(*sizes, dtype, selected=selected)[1].piece
+        forward_piece: int = _forward_of(*sizes, compiled, selected=selected)[1].piece
         return parallel.participants() * forward_piece
-    most = weight_gradient.most(problem)
+    most = weight_gradient.most(problem, compiled)
     if not {"x1", "x2"} & set(problem.wrt):
         return parallel.participants() * most
-    most = parallel.participants() * max(most, _inputs_of(*sizes, dtype, selected=selected).piece)
-    if not selected and _are_few(rows, outputs, dtype):
-        few = share.cut_of(rows, problem.in1, problem.in2, dtype).piece
+    most = parallel.participants() * max(most, _inputs_of(*sizes, compiled, selected=selected).piece)
+    if not selected and _are_few(rows, outputs, compiled):
+        few = share.cut_of(rows, problem.in1, problem.in2, compiled).piece
         return max(most, few + rows * sum(sizes[1:]))
     return most
 
@@ -151,19 +153,20 @@ def work(problem: Problem) -> Work | None:
     Rows where they lie take more addresses, by a sixteenth, and every sum over i is followed by work of three of its
     steps; columns of W and gradients that are added to take a quarter.
     """
-    if problem.dtype not in VECTORS_OF:
+    compiled = compiler_if_any(problem.dtype)
+    if compiled is None:
         return None
     if problem.selected:
-        return _work_of_segments(problem)
+        return _work_of_segments(problem, compiled)
     rows, outputs, itemsize = problem.shared, problem.out_features, problem.dtype.itemsize
-    lanes = compiler(problem.dtype).lanes
+    lanes = compiled.lanes
     gemm = 2 * rows * outputs * problem.in1 * up(problem.in2, lanes * min(2, -(-problem.in2 // lanes)))
     inputs, weight = len({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
     if not problem.wrt:
         passes = 1
-        one_pass = sweep.pays(rows, outputs, problem.in1, problem.in2, problem.dtype)
+        one_pass = sweep.pays(rows, outputs, problem.in1, problem.in2, compiled)
         flop = gemm if one_pass else gemm * 17 // 16 + 3 * gemm // problem.in1
-    elif inputs and _are_few(rows, outputs, problem.dtype):
+    elif inputs and _are_few(rows, outputs, compiled):
         passes = 1 + weight
         flop = passes * gemm + 4 * gemm // min(outputs, share.BLOCK)
     else:
@@ -174,10 +177,10 @@ def work(problem: Problem) -> Work | None:
     return Work(flop, passes * moved + totals, 4 * (bool(inputs) + weight if problem.wrt else 1))
 
 
-def _work_of_segments(problem: Problem) -> Work:
+def _work_of_segments(problem: Problem, compiled: Compiler) -> Work:
     """The same of rows that choose a weight: each takes one row more, and backward four to turn it in panels."""
     itemsize, outputs, in1 = problem.dtype.itemsize, problem.out_features, problem.in1
-    lanes, groups = compiler(problem.dtype).lanes, min(problem.weights, problem.shared)
+    lanes, groups = compiled.lanes, min(problem.weights, problem.shared)
     row = 2 * outputs * in1 * up(problem.in2, lanes * min(4, -(-problem.in2 // lanes)))
     inputs, weight = len({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt
     if not problem.wrt:

@@ -9,12 +9,13 @@ import numpy as np
 from llvmlite import ir
 
 from ... import conversion
-from .machine import compiler, host
+from .machine import Compiler, compiler_if_any
 from .words import I64, Words
 
 Array = Any
 Value = Any
 _HALF, _I16, _I32, _FLOAT = ir.HalfType(), ir.IntType(16), ir.IntType(32), ir.FloatType()
+_SINGLE = np.dtype(np.float32)
 
 
 def from_float16(
@@ -73,7 +74,7 @@ _KERNELS = {
 
 def convert(target: Array, source: Array) -> None:
     """Write ``source`` into ``target`` of the same shape, rounded to its dtype; through NumPy what is no half float."""
-    kernel = _kernel(target.dtype, source.dtype)
+    kernel = _kernel(target.dtype, source.dtype, compiler_if_any(_SINGLE))
     lines = None if kernel is None else _lines(target, source)
     if kernel is None or lines is None:
         conversion.convert(target, source)
@@ -94,12 +95,12 @@ def _lines(target: Array, source: Array) -> tuple[int, int, int, int] | None:
 
 
 @lru_cache(maxsize=64)
-def _kernel(target: np.dtype[Any], source: np.dtype[Any]) -> Callable[..., None] | None:
+def _kernel(target: np.dtype[Any], source: np.dtype[Any], compiled: Compiler | None) -> Callable[..., None] | None:
     """The compiled kernel, if there is one for these."""
     emit = _KERNELS.get((source.name, target.name)) if target.isnative and source.isnative else None
-    if emit is None or host() is None:
+    if emit is None or compiled is None:
         return None
-    return CFUNCTYPE(None, *[c_int64] * 6)(compiler(np.dtype(np.float32))(emit))
+    return CFUNCTYPE(None, *[c_int64] * 6)(compiled(emit))
 
 
 def _at(array: Array) -> int:

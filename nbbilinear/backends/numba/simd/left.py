@@ -8,10 +8,9 @@ from ...costs import weight_bytes
 from .. import parallel
 from ..compiling import absent
 from . import project, spread, tasks, weight_gradient
-from .machine import compiler
+from .machine import compiler, compiler_if_any
 from .panels import flop_of, task_flop, up
 from .tasks import of_rows, segments
-from .words import VECTORS_OF
 
 Array = Any
 
@@ -20,12 +19,12 @@ def forward(
     x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = bias[k] + sum_j x2[b,j] t[b,k,j]."""
-    sizes = (len(x1), *weight.shape[1:])
-    cut = project.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
+    compiled, sizes = compiler(x1.dtype), (len(x1), *weight.shape[1:])
+    cut = project.cut_of(*sizes, compiled, task_flop(flop_of(*sizes)))
     order, parts = of_rows(segments(which), len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
     apart = out.strides[1] != out.itemsize
-    args = (*project.tables(cut, apart, x1.dtype), parts, order, x1, x2, weight, bias, out)
+    args = (*project.tables(cut, apart, compiled), parts, order, x1, x2, weight, bias, out)
     tasks.run(project.project, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
@@ -35,27 +34,26 @@ def backward(
     workspace: Array, accumulate: bool,
 ) -> None:  # fmt: skip
     """dx1[b,i] = sum_j u[b,i,j] x2[b,j] and dx2[b,j] = sum_i u[b,i,j] x1[b,i]; dW and the bias in their own ways."""
-    found = segments(which)
+    found, compiled = segments(which), compiler(x1.dtype)
     if dx1 is not None or dx2 is not None:
         sizes = (len(x1), *weight.shape[1:])
-        cut = spread.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
+        cut = spread.cut_of(*sizes, compiled, task_flop(flop_of(*sizes)))
         order, parts = of_rows(found, len(x1), cut.rows, 1, 1)
         wanted = (absent(x1.dtype, 2) if dx1 is None else dx1, absent(x2.dtype, 2) if dx2 is None else dx2)
         apart = grad_output.strides[1] != grad_output.itemsize
-        args = (*spread.tables(cut, apart, x1.dtype), parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
+        args = (*spread.tables(cut, apart, compiled), parts, order, grad_output, x1, x2, weight, *wanted, accumulate)
         tasks.run(spread.spread, args, parts, 2 * flop_of(*sizes), workspace, cut.piece)
-    weight_gradient.fill(grad_output, x1, x2, which, found, dweight, dbias, workspace, accumulate)
+    weight_gradient.fill(grad_output, x1, x2, which, found, dweight, dbias, workspace, accumulate, compiled)
 
 
 def workspace(problem: Problem) -> int:
     """Elements for every thread that may take part."""
-    sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
+    compiled, sizes = compiler(problem.dtype), (problem.shared, problem.out_features, problem.in1, problem.in2)
+    flop = task_flop(flop_of(*sizes))
     if not problem.wrt:
-        return parallel.participants() * project.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece
-    inputs = (
-        spread.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece if {"x1", "x2"} & set(problem.wrt) else 0
-    )
-    return parallel.participants() * max(inputs, weight_gradient.most(problem))
+        return parallel.participants() * project.cut_of(*sizes, compiled, flop).piece
+    inputs = spread.cut_of(*sizes, compiled, flop).piece if {"x1", "x2"} & set(problem.wrt) else 0
+    return parallel.participants() * max(inputs, weight_gradient.most(problem, compiled))
 
 
 def work(problem: Problem) -> Work | None:
@@ -63,10 +61,11 @@ def work(problem: Problem) -> Work | None:
 
     For the inputs every sum over k is followed by work of four of its steps.
     """
-    if problem.dtype not in VECTORS_OF:
+    compiled = compiler_if_any(problem.dtype)
+    if compiled is None:
         return None
     itemsize, outputs = problem.dtype.itemsize, problem.out_features
-    lanes, groups = compiler(problem.dtype).lanes, min(problem.weights, problem.shared) if problem.selected else 1
+    lanes, groups = compiled.lanes, min(problem.weights, problem.shared) if problem.selected else 1
     rows = groups * up(-(-problem.shared // groups), lanes)
     gemm = 2 * rows * outputs * problem.in1 * problem.in2
     inputs, weight = bool({"x1", "x2"} & set(problem.wrt)), "weight" in problem.wrt

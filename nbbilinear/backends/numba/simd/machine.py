@@ -16,71 +16,103 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .... import vectors
+from ....config import current
 from ....errors import BackendError
-from .words import I64, Words
+from .words import I64, VECTORS_OF, Words
 
 _compiling = RLock()
 
 
 class Machine(NamedTuple):
-    """What this processor's vectors are like: bytes of one, and how many sums a tile keeps in registers."""
+    """What micro-kernels are compiled for: bytes of a vector, sums that a tile keeps in registers, LLVM's target."""
 
     vector_bytes: int
     sums: int
+    cpu: str
+    features: str
 
 
-@lru_cache(maxsize=1)
-def host() -> Machine | None:
-    """The vectors of this processor; None where it cannot multiply and add them in one instruction.
+@lru_cache(maxsize=8)
+def machine_of(setting: str) -> Machine | None:
+    """The machine that ``config(vectors=setting)`` asks for; None where there are to be no vector kernels.
 
     None too where Numba does not compile: plain Python cannot call machine code by address.
     """
-    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+    here = vectors.here()
+    if config.DISABLE_JIT or setting == "none" or not here:  # type: ignore[attr-defined]
         return None
-    has = llvm.get_host_cpu_features()
-    if has.get("avx512f"):
-        return Machine(64, 28)  # of 32 registers
-    if has.get("fma") and has.get("avx2"):
-        return Machine(32, 12)  # of 16
-    if llvm.get_process_triple().startswith(("aarch64", "arm64")):
-        return Machine(16, 28)
-    return None
+    architecture, cpu, features = vectors.processor()
+    name = here[0] if setting == "auto" else setting
+    width = vectors.WIDTHS[name]
+    signs = {feature: "+" if present else "-" for feature, present in features.items()}
+    if name != here[0]:  # of such a processor, but without what this one lacks: a hypervisor may hide a feature
+        cpu = width.cpu[architecture]
+        signs = {feature: sign for feature, sign in signs.items() if sign == "-"}
+    return Machine(width.vector_bytes, width.sums, cpu, ",".join(sign + feature for feature, sign in signs.items()))
 
 
-class Compiler(NamedTuple):
-    """Micro-kernels for one element type on one kind of machine."""
+def host() -> Machine | None:
+    """The machine of the widest vectors; None where there are none."""
+    return machine_of("auto")
 
-    dtype: np.dtype[Any]
-    machine: Machine
 
-    @property
-    def lanes(self) -> int:
-        """Numbers in a vector."""
-        return self.machine.vector_bytes // self.dtype.itemsize
+class Compiler:
+    """Micro-kernels for one element type on one machine. There is one of each: caches find it by its identity."""
 
-    @property
-    def sums(self) -> int:
-        """Sums that a tile keeps in registers."""
-        return self.machine.sums
+    __slots__ = ("dtype", "itemsize", "lanes", "machine", "sums")
+
+    def __init__(self, dtype: np.dtype[Any], machine: Machine) -> None:
+        self.dtype, self.machine, self.itemsize = dtype, machine, dtype.itemsize
+        self.lanes = machine.vector_bytes // dtype.itemsize  # numbers in a vector
+        self.sums = machine.sums
 
     def __call__(self, emit: Callable[..., None], *shape: int) -> int:
         """The address of the micro-kernel that ``emit(words, *shape, ...)`` writes; compiled when first asked for."""
         with _compiling:
-            engine = _engine(_written(emit, self.dtype, self.lanes, shape))
+            engine = _engine(written(emit, self.dtype, self.lanes, shape), self.machine.cpu, self.machine.features)
         address: int = engine.get_function_address(emit.__name__)
         return address
 
 
 def compiler(dtype: np.dtype[Any]) -> Compiler:
-    """The compiler for this processor."""
-    machine = host()
-    if machine is None:
-        raise BackendError("numba/simd needs a processor with fused multiply-add on vectors; take numba/portable")
+    """The compiler for the vectors in force. A kernel asks once a call, and hands it on."""
+    found = _compiler(dtype, current().vectors)
+    if found is None:
+        raise BackendError(f"numba/simd cannot compute {dtype}: {lacks() or 'it takes float32 and float64'}")
+    return found
+
+
+def compiler_if_any(dtype: np.dtype[Any]) -> Compiler | None:
+    """The compiler for the vectors in force; None where vector kernels take nothing of this dtype."""
+    return _compiler(dtype, current().vectors)
+
+
+@lru_cache(maxsize=64)
+def _compiler(dtype: np.dtype[Any], setting: str) -> Compiler | None:
+    machine = machine_of(setting)
+    return None if machine is None or dtype not in VECTORS_OF else _compiler_of(dtype, machine)
+
+
+@cache  # never dropped: two dtypes, a machine for each width
+def _compiler_of(dtype: np.dtype[Any], machine: Machine) -> Compiler:
     return Compiler(dtype, machine)
 
 
+def lacks() -> str | None:
+    """Why there are no vector kernels under the settings in force; None where there are."""
+    setting = current().vectors
+    if machine_of(setting) is not None:
+        return None
+    if setting == "none":
+        return "vectors='none' (nbbilinear.config or NBBILINEAR_VECTORS) asks for no vector kernels"
+    if not vectors.here():
+        return "this processor has no vectors with fused multiply-add"
+    return "NUMBA_DISABLE_JIT is set, and vector kernels are compiled"
+
+
 @lru_cache(maxsize=512)
-def _written(emit: Callable[..., None], dtype: np.dtype[Any], lanes: int, shape: tuple[int, ...]) -> str:
+def written(emit: Callable[..., None], dtype: np.dtype[Any], lanes: int, shape: tuple[int, ...]) -> str:
     """LLVM IR of one function of that name, whose operands are 64-bit integers."""
     module = ir.Module(emit.__name__)
     operands = len(signature(emit).parameters) - 1 - len(shape)
@@ -92,16 +124,18 @@ def _written(emit: Callable[..., None], dtype: np.dtype[Any], lanes: int, shape:
 
 
 @cache  # never dropped, since addresses are kept; a few hundred shapes of tile are all there are
-def _engine(text: str) -> llvm.ExecutionEngine:
+def _engine(text: str, cpu: str, features: str) -> llvm.ExecutionEngine:
     """The compiled module. It is kept: its code lives as long as this does."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
-    )
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), target)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), target_of(cpu, features))
     engine.finalize_object()
     return engine
+
+
+def target_of(cpu: str, features: str) -> llvm.TargetMachine:
+    """LLVM's code generator for a machine."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3)
 
 
 def table(*lines: NamedTuple) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from .. import parallel
 from ..compiling import loops
 from . import moves, row_tiles
-from .machine import aligned, call, compiler
+from .machine import Compiler, aligned, call
 from .panels import SPARE_BYTES, even, task_flop, up
 
 Array = Any
@@ -85,11 +85,10 @@ _NUMBERS = np.arange(2 * BLOCK)
 _RECORD = np.dtype([(name, np.int64) for name in Product._fields])
 
 
-@lru_cache(maxsize=8)
-def code_of(dtype: Any) -> Code:
+@lru_cache(maxsize=64)  # of all compilers: tiles that are compiled are not compiled again
+def code_of(compiled: Compiler) -> Code:
     """Compile what every product needs; tiles follow as their sizes turn up."""
-    compiled = compiler(dtype)
-    lanes, tall, size = compiled.lanes, compiled.sums // 2, dtype.itemsize
+    lanes, tall, size = compiled.lanes, compiled.sums // 2, compiled.itemsize
     rows, deep = max(1, BLOCK // tall) * tall, up(BLOCK, lanes)
     side, columns = up(max(BLOCK, rows), lanes), max(1, COLUMNS_BYTES // (2 * lanes * deep * size)) * 2 * lanes
     return Code(
@@ -100,20 +99,20 @@ def code_of(dtype: Any) -> Code:
     )  # fmt: skip
 
 
-def piece_of(dtype: Any) -> int:
+def piece_of(compiled: Compiler) -> int:
     """Elements of workspace of a thread: a block of A, one of B, a panel of C and a line of zeros."""
-    code = code_of(dtype)
+    code = code_of(compiled)
     return code.side * (code.wide + code.width) + code.panels + code.width + SPARE_BYTES // code.size
 
 
-def run(dtype: Any, products: list[Product], workspace: Array) -> None:
+def run(compiled: Compiler, products: list[Product], workspace: Array) -> None:
     """Compute products, each of which writes what no other does, on several threads where that pays."""
-    code = code_of(dtype)
+    code = code_of(compiled)
     flop = task_flop(sum(2 * q.times * q.rows * q.columns * q.terms for q in products))
     table = np.array([part for product in products for part in _parts(product, code, flop)], _RECORD)
     for rows, across in set(table[["rows", "across"]].tolist()):
-        _compile_tiles(dtype, rows, across)
-    parallel.run(_multiply, (code, table), len(table), 1, workspace, piece_of(dtype))
+        _compile_tiles(compiled, rows, across)
+    parallel.run(_multiply, (code, table), len(table), 1, workspace, piece_of(compiled))
 
 
 def _parts(q: Product, code: Code, flop: int) -> Iterator[Product]:
@@ -158,15 +157,15 @@ def _columns_from(q: Product, v: int, columns: int, size: int) -> Product:
 
 
 @lru_cache(maxsize=4096)
-def _compile_tiles(dtype: Any, rows: int, across: int) -> None:
+def _compile_tiles(compiled: Compiler, rows: int, across: int) -> None:
     """Have the tiles that a product of so many rows is made of."""
-    code = code_of(dtype)
+    code = code_of(compiled)
     few = even(rows, code.tall)
     blocks = {min(rows, code.rows), rows % code.rows, few, rows % few} - {0}
     for tall in {even(some, code.tall) - less for some in blocks for less in (0, 1)} - {0}:
         for vectors in (1, 2):
             if not code.tiles[across, vectors - 1, tall]:
-                code.tiles[across, vectors - 1, tall] = compiler(dtype)(row_tiles.cross, tall, vectors, across)
+                code.tiles[across, vectors - 1, tall] = compiled(row_tiles.cross, tall, vectors, across)
 
 
 @loops

@@ -9,10 +9,9 @@ from .. import parallel
 from ..compiling import absent, weights_of
 from ..portable.rows import bias_gradient
 from . import left, outer_forward, outer_weight, tasks, tiles, weight_gradient
-from .machine import compiler
+from .machine import compiler, compiler_if_any
 from .panels import even, flop_of, task_flop, up
 from .tasks import counting, of_rows, segments
-from .words import VECTORS_OF
 
 Array = Any
 
@@ -21,11 +20,11 @@ def forward(
     x1: Array, x2: Array, weight: Array, bias: Array | None, which: Array | None, out: Array, workspace: Array
 ) -> None:
     """out[b,k] = bias[k] + sum_ij z[b,ij] W[k,ij]."""
-    sizes = (len(x1), *weight.shape[1:])
-    cut = outer_forward.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
+    compiled, sizes = compiler(x1.dtype), (len(x1), *weight.shape[1:])
+    cut = outer_forward.cut_of(*sizes, compiled, task_flop(flop_of(*sizes)))
     order, parts = of_rows(segments(which), len(x1), cut.rows, weight.shape[1], cut.outputs)
     bias = absent(out.dtype, 2) if bias is None else bias
-    args = (*outer_forward.tables(cut, x1.dtype), parts, order, counting(64), x1, x2, weight, bias, out)
+    args = (*outer_forward.tables(cut, compiled), parts, order, counting(64), x1, x2, weight, bias, out)
     tasks.run(outer_forward.outer_forward, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
@@ -46,25 +45,24 @@ def backward(
         weight_gradient.clear_unused(dweight, found)
         if dbias is not None:
             weight_gradient.clear_unused(dbias, found)
-    sizes = (len(x1), *weight.shape[1:])
-    cut = outer_weight.cut_of(*sizes, x1.dtype, task_flop(flop_of(*sizes)))
+    compiled, sizes = compiler(x1.dtype), (len(x1), *weight.shape[1:])
+    cut = outer_weight.cut_of(*sizes, compiled, task_flop(flop_of(*sizes)))
     order, parts = of_rows(found, len(x1), len(x1), weight.shape[1], cut.outputs)
     if which is None:
         order = counting(cut.rows)
     sums = absent(x1.dtype, 2) if dbias is None else dbias
-    tables = outer_weight.tables(cut, x1.dtype)
+    tables = outer_weight.tables(cut, compiled)
     args = (*tables, parts, order, grad_output, x1, x2, dweight, sums, which is not None, accumulate)
     tasks.run(outer_weight.outer_weight, args, parts, flop_of(*sizes), workspace, cut.piece)
 
 
 def workspace(problem: Problem) -> int:
     """Elements for every thread that may take part."""
-    sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
+    compiled, sizes = compiler(problem.dtype), (problem.shared, problem.out_features, problem.in1, problem.in2)
+    flop = task_flop(flop_of(*sizes))
     if not problem.wrt:
-        return parallel.participants() * outer_forward.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece
-    weight = (
-        outer_weight.cut_of(*sizes, problem.dtype, task_flop(flop_of(*sizes))).piece if "weight" in problem.wrt else 0
-    )
+        return parallel.participants() * outer_forward.cut_of(*sizes, compiled, flop).piece
+    weight = outer_weight.cut_of(*sizes, compiled, flop).piece if "weight" in problem.wrt else 0
     wrt = tuple(name for name in problem.wrt if name != "weight")
     inputs = left.workspace(problem._replace(wrt=wrt)) if {"x1", "x2"} & set(wrt) else 0
     return max(inputs, parallel.participants() * weight)
@@ -72,10 +70,11 @@ def workspace(problem: Problem) -> int:
 
 def work(problem: Problem) -> Work | None:
     """One GEMM-equivalent forward and one for the weight, whose rows or outputs fill tiles; z is made for each."""
-    if problem.dtype not in VECTORS_OF:
+    compiled = compiler_if_any(problem.dtype)
+    if compiled is None:
         return None
     size, in1, in2, outputs = problem.dtype.itemsize, problem.in1, problem.in2, problem.out_features
-    compiled, groups = compiler(problem.dtype), min(problem.weights, problem.shared) if problem.selected else 1
+    groups = min(problem.weights, problem.shared) if problem.selected else 1
     lanes, tall = compiled.lanes, compiled.sums // 2
     rows = groups * up(-(-problem.shared // groups), tall)
     vectors, blocks = rows * in1 * -(-in2 // lanes), -(-in1 * in2 // outer_forward.BLOCK)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import moves, tiles
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES, even, up
 
 Array = Any
@@ -46,26 +46,24 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, compiled: Compiler, flop: int) -> Cut:
     """Cut the product of ``rows`` rows with one weight."""
-    compiled = compiler(dtype)
     lanes, tall = compiled.lanes, compiled.sums // 4  # the other half of the sums: what chains add up to
     some2 = even(in2, BLOCK)
     some1 = even(in1, max(1, BLOCK // in2))
     line = up(some1 * some2, lanes)
-    some = min(outputs, max(1, WEIGHT_BYTES // (line * dtype.itemsize * 2 * lanes)) * 2 * lanes)
-    block = max(1, Z_BYTES // (line * dtype.itemsize * tall)) * tall
+    some = min(outputs, max(1, WEIGHT_BYTES // (line * compiled.itemsize * 2 * lanes)) * 2 * lanes)
+    block = max(1, Z_BYTES // (line * compiled.itemsize * tall)) * tall
     group = min(rows, up(max(1, flop // (2 * some * in1 * in2)), block))
     block = up(min(rows, block), tall)
     piece = block * line + lanes + line * up(some, 2 * lanes) + block * up(some, lanes)
-    piece += 2 * lanes + SPARE_BYTES // dtype.itemsize
+    piece += 2 * lanes + SPARE_BYTES // compiled.itemsize
     return Cut(group, some, lanes, tall, block, some1, some2, line, some1 * some2 < in1 * in2, piece)
 
 
 @lru_cache(maxsize=256)
-def tables(cut: Cut, dtype: Any) -> tuple[Any, Any]:
+def tables(cut: Cut, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and what it needs, compiled."""
-    compiled = compiler(dtype)
     code = Code(
         compiled(moves.outer, -(-cut.in2 // cut.lanes), cut.line),
         compiled(moves.gather, 2),

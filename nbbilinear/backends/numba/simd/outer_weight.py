@@ -10,7 +10,7 @@ import numpy as np
 
 from ..compiling import loops
 from . import moves, tiles
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES, even, up
 
 Array = Any
@@ -46,9 +46,8 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, compiled: Compiler, flop: int) -> Cut:
     """Cut dW of one weight into tasks of about ``flop``."""
-    compiled = compiler(dtype)
     lanes = compiled.lanes
     some2 = even(in2, BLOCK)
     some1 = even(in1, max(1, BLOCK // in2))
@@ -57,14 +56,13 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
     some = min(outputs, up(max(1, flop // (2 * rows * in1 * in2)), 4 * lanes))
     tall = even(some, compiled.sums // vectors)
     g_line = up(some + tall, 2 * lanes) + lanes  # an odd number of cache lines: all sets of the cache are used
-    piece = block * (line + g_line) + 8 * lanes + SPARE_BYTES // dtype.itemsize
+    piece = block * (line + g_line) + 8 * lanes + SPARE_BYTES // compiled.itemsize
     return Cut(some, lanes, vectors, tall, block, some1, some2, line, g_line, piece)
 
 
 @lru_cache(maxsize=256)
-def tables(cut: Cut, dtype: Any) -> tuple[Any, Any]:
+def tables(cut: Cut, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and what it needs, compiled."""
-    compiled = compiler(dtype)
     code = Code(
         compiled(moves.outer, -(-cut.in2 // cut.lanes), cut.line),
         compiled(moves.collect),

@@ -16,6 +16,7 @@ from .. import parallel
 from ..compiling import weights_of
 from ..portable.rows import bias_gradient
 from . import matrix
+from .machine import Compiler, compiler, compiler_if_any
 from .matrix import Product
 
 Array = Any
@@ -31,6 +32,7 @@ class Block(NamedTuple):
     t: Array  # (shared, m, k, i)
     sums: Array  # (shared, m, k)
     pieces: Array  # workspace of the threads
+    compiled: Compiler
 
 
 def forward(
@@ -38,7 +40,7 @@ def forward(
 ) -> None:
     """out[s,n,m,k] = bias[k] + sum_i x1[s,n,i] t[s,m,k,i]."""
     for block in _blocks(x2, weight, which, workspace):
-        matrix.run(x1.dtype, [_map(block, x2, weight, *group) for group in block.groups], block.pieces)
+        matrix.run(block.compiled, [_map(block, x2, weight, *group) for group in block.groups], block.pieces)
         if bias is not None:
             rows = bias[0] if which is None else bias[which[block.rows]].reshape(block.sums.shape)
             block.sums[...] = rows
@@ -52,7 +54,7 @@ def forward(
             c=_at(y), c_step=y.strides[1], c_more=y.strides[0], c_places=_at(places),
             line=_at(None if bias is None else block.sums), line_more=block.sums.strides[0], times=times,
         )  # fmt: skip
-        matrix.run(x1.dtype, [scores], block.pieces)
+        matrix.run(block.compiled, [scores], block.pieces)
 
 
 def backward(
@@ -68,13 +70,13 @@ def backward(
     for block in _blocks(x2, weight, which, workspace):
         g = grad_output[block.shared, :, block.m]
         if dx1 is not None:
-            matrix.run(x1.dtype, [_map(block, x2, weight, *group) for group in block.groups], block.pieces)
+            matrix.run(block.compiled, [_map(block, x2, weight, *group) for group in block.groups], block.pieces)
             _backward_x1(block, g, dx1, accumulate or block.m.start > 0)
         if dx2 is not None or dweight is not None:
             _backward_t(block, g, x1)
         if dx2 is not None:
             products = [_backward_x2(block, weight, dx2, accumulate, *group) for group in block.groups]
-            matrix.run(x1.dtype, products, block.pieces)
+            matrix.run(block.compiled, products, block.pieces)
         if dweight is not None:
             add = accumulate or which is not None or block.rows.start > 0
             _backward_weight(block, x2, dweight, add)
@@ -107,7 +109,7 @@ def _backward_x1(block: Block, g: Array, dx1: Array, add: bool) -> None:
         b=_at(block.t), b_step=block.t.strides[2], b_unit=g.itemsize, b_more=block.t.strides[0],
         c=_at(dx1[block.shared]), c_step=dx1.strides[1], c_more=dx1.strides[0], add=add, times=times,
     )  # fmt: skip
-    matrix.run(g.dtype, [product], block.pieces)
+    matrix.run(block.compiled, [product], block.pieces)
 
 
 def _backward_t(block: Block, g: Array, x1: Array) -> None:
@@ -120,7 +122,7 @@ def _backward_t(block: Block, g: Array, x1: Array) -> None:
         b=_at(x1[block.shared]), b_step=x1.strides[1], b_unit=x1.itemsize, b_more=x1.strides[0],
         c=_at(block.t), c_step=block.t.strides[2], c_more=block.t.strides[0], times=times,
     )  # fmt: skip
-    matrix.run(g.dtype, [product], block.pieces)
+    matrix.run(block.compiled, [product], block.pieces)
 
 
 def _backward_x2(block: Block, weight: Array, dx2: Array, accumulate: bool, rows: Any, w: int) -> Product:
@@ -152,7 +154,7 @@ def _backward_weight(block: Block, x2: Array, dweight: Array, add: bool) -> None
             b=_at(flat[first:]), b_step=flat.strides[0], b_unit=x2.itemsize, b_order=order,
             c=_at(dweight[w]), c_step=i_step, c_places=_at(places), c_more=k_step, add=add, times=times,
         ))  # fmt: skip
-    matrix.run(x2.dtype, products, block.pieces)
+    matrix.run(block.compiled, products, block.pieces)
 
 
 def _backward_bias(block: Block, g: Array, which: Array, dbias: Array, add: bool) -> None:
@@ -171,12 +173,12 @@ def workspace(problem: Problem) -> int:
     """Elements of t and of a row of sums for a block of rows of x2, and what every thread needs."""
     rows = _block_rows(problem.shared * problem.rows2, problem.out_features, problem.in1, problem.dtype.itemsize)
     per_row = problem.out_features * (problem.in1 + 1)
-    return rows * per_row + parallel.participants() * matrix.piece_of(problem.dtype)
+    return rows * per_row + parallel.participants() * matrix.piece_of(compiler(problem.dtype))
 
 
 def work(problem: Problem) -> Work | None:
     """The products of `pairs_work`; t written and read; where y has columns that lie apart, every number by itself."""
-    if problem.dtype.kind != "f" or problem.dtype.itemsize not in (4, 8):
+    if compiler_if_any(problem.dtype) is None:
         return None
     flop, _, calls = costs.pairs_work(problem)
     passes, rows2 = calls // 2, problem.shared * problem.rows2
@@ -196,7 +198,7 @@ def _blocks(x2: Array, weight: Array, which: Array | None, workspace: Array) -> 
     (shared, rows2), (outputs, in1) = x2.shape[:2], weight.shape[1:3]
     step = _block_rows(shared * rows2, outputs, in1, x2.itemsize)
     end, pieces = step * outputs * in1, workspace[step * outputs * (in1 + 1) :]
-    shared_step, row_step = max(1, step // rows2), min(step, rows2)
+    shared_step, row_step, compiled = max(1, step // rows2), min(step, rows2), compiler(x2.dtype)
     for s in range(0, shared, shared_step):
         some = slice(s, min(shared, s + shared_step))
         for m in range(0, rows2, row_step):
@@ -206,7 +208,7 @@ def _blocks(x2: Array, weight: Array, which: Array | None, workspace: Array) -> 
             count = shape[0] * shape[1] * outputs
             t, sums = workspace[: count * in1].reshape(*shape, in1), workspace[end : end + count].reshape(shape)
             found = list(groups(np, which, rows.stop - rows.start, rows.start))
-            yield Block(some, few, rows, found, t, sums, pieces)
+            yield Block(some, few, rows, found, t, sums, pieces, compiled)
 
 
 def _rows(rows: Any) -> tuple[int, int, int]:

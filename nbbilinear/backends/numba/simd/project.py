@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors, up
 
 BLOCK = 256  # of the sum over i, where weights are packed: with a panel of x1 in the first cache
@@ -39,9 +39,9 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, compiled: Compiler, flop: int) -> Cut:
     """Cut the product of ``rows`` rows with one weight."""
-    compiled, size = compiler(dtype), dtype.itemsize
+    size = compiled.itemsize
     vectors = panel_vectors(rows, outputs * in1 * in2 * size, compiled)
     width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // vectors), compiled.lanes
     group = up(min(rows, max(width, panel_bytes(in1 * in2 * size) // (size * (in1 + in2)))), width)
@@ -55,9 +55,9 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def tables(cut: Cut, apart: bool, dtype: Any) -> tuple[Any, Any]:
+def tables(cut: Cut, apart: bool, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and what it needs, compiled; ``apart``: the columns of y are no neighbours."""
-    compiled, tall, vectors, packed = compiler(dtype), cut.tall, cut.width // cut.lanes, cut.packed > 0
+    tall, vectors, packed = cut.tall, cut.width // cut.lanes, cut.packed > 0
     code = Code(
         compiled(lines.gather, vectors),
         compiled(lines.put if apart else lines.scatter, vectors),

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES
 
 BLOCK = 16  # of the sum over k
@@ -28,23 +28,21 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, in1: int, in2: int, dtype: Any) -> Cut:
+def cut_of(rows: int, in1: int, in2: int, compiled: Compiler) -> Cut:
     """Cut the gradients of ``rows`` rows."""
-    compiled = compiler(dtype)
     vectors = min(4 if rows <= compiled.sums // 4 else 2, -(-in2 // compiled.lanes))
-    piece = (in1 * rows + 1) * compiled.lanes + SPARE_BYTES // dtype.itemsize
+    piece = (in1 * rows + 1) * compiled.lanes + SPARE_BYTES // compiled.itemsize
     return Cut(compiled.lanes, vectors * compiled.lanes, piece)
 
 
-def most_rows(dtype: Any) -> int:
+def most_rows(compiled: Compiler) -> int:
     """Rows of the tallest tile."""
-    return compiler(dtype).sums // 2
+    return compiled.sums // 2
 
 
 @lru_cache(maxsize=256)
-def tables(rows: int, cut: Cut, dtype: Any) -> tuple[Any, Any]:
+def tables(rows: int, cut: Cut, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and what it needs, compiled."""
-    compiled = compiler(dtype)
     code = Code(compiled(moves.clear, 1), compiled(moves.settle), compiled(lines.share, rows, cut.width // cut.lanes))
     return table(cut), table(code)
 

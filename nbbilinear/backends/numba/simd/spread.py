@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES, even, panel_bytes, panel_vectors, up
 
 BLOCK = 384  # of the sum over k, where weights are packed
@@ -44,9 +44,9 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, compiled: Compiler, flop: int) -> Cut:
     """Cut the gradients of ``rows`` rows that use one weight."""
-    compiled, size = compiler(dtype), dtype.itemsize
+    size = compiled.itemsize
     vectors = panel_vectors(rows, outputs * in1 * in2 * size, compiled)
     many = 2 if outputs <= FEW and vectors <= 2 and in1 > 1 else 1
     width, tall, lanes = vectors * compiled.lanes, even(in2, compiled.sums // (many * vectors)), compiled.lanes
@@ -62,9 +62,9 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -
 
 
 @lru_cache(maxsize=256)
-def tables(cut: Cut, apart: bool, dtype: Any) -> tuple[Any, Any]:
+def tables(cut: Cut, apart: bool, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and what it needs, compiled; ``apart``: the columns of g are no neighbours."""
-    compiled, tall, vectors = compiler(dtype), cut.tall, cut.width // cut.lanes
+    tall, vectors = cut.tall, cut.width // cut.lanes
     code = Code(
         compiled(lines.gather, vectors),
         compiled(lines.take if apart else lines.gather, vectors),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import lines, moves
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES, WEIGHT_BYTES
 
 TOTALS_BYTES = 1 << 16  # sums whose lanes are yet to be added up
@@ -34,26 +34,24 @@ class Code(NamedTuple):
     sweep: int
 
 
-def pays(rows: int, outputs: int, in1: int, in2: int, dtype: Any) -> bool:
+def pays(rows: int, outputs: int, in1: int, in2: int, compiled: Compiler) -> bool:
     """Whether a tile has all rows, and the weight comes from memory."""
-    return rows <= compiler(dtype).sums // 2 and outputs * in1 * in2 * dtype.itemsize > 2 * WEIGHT_BYTES
+    return rows <= compiled.sums // 2 and outputs * in1 * in2 * compiled.itemsize > 2 * WEIGHT_BYTES
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, compiled: Compiler, flop: int) -> Cut:
     """Cut the product of ``rows`` rows with one weight; the shorter side of a tile stays in registers beside sums."""
-    compiled = compiler(dtype)
     some = max(1, min(outputs, flop // (2 * rows * in1 * in2)))
-    totals = max(1, min(some, TOTALS_BYTES // (rows * compiled.lanes * dtype.itemsize)))
+    totals = max(1, min(some, TOTALS_BYTES // (rows * compiled.lanes * compiled.itemsize)))
     fitting = [many for many in range(2, 9) if rows * many + min(rows, many) < compiled.sums + 4]
-    piece = (rows * (totals + 1) + 1) * compiled.lanes + SPARE_BYTES // dtype.itemsize
+    piece = (rows * (totals + 1) + 1) * compiled.lanes + SPARE_BYTES // compiled.itemsize
     return Cut(rows, some, compiled.lanes, max(fitting, default=1), totals, piece)
 
 
 @lru_cache(maxsize=256)
-def tables(cut: Cut, dtype: Any) -> tuple[Any, Any]:
+def tables(cut: Cut, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and what it needs, compiled."""
-    compiled = compiler(dtype)
     code = Code(compiled(moves.clear, 1), compiled(moves.settle), compiled(lines.sweep, cut.rows, cut.many))
     return table(cut), table(code)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..compiling import loops
 from . import moves, row_tiles
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES, even, up
 
 BLOCK = 256  # of the sum over i, or j: a panel of the weight stays in the first cache
@@ -49,9 +49,9 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int, copies: int = 0) -> Cut:
+def cut_of(rows: int, outputs: int, in1: int, in2: int, compiled: Compiler, flop: int, copies: int = 0) -> Cut:
     """Cut the product of ``rows`` rows with one weight, or with several: then ``copies`` are made of rows of a task."""
-    compiled, size = compiler(dtype), dtype.itemsize
+    size = compiled.itemsize
     vectors = min(4 if copies or rows <= compiled.sums // 4 else 2, -(-max(in1, in2) // compiled.lanes))
     tall = compiled.sums // max(2, vectors)  # more rows would have more addresses than registers
     least = tall if copies else 8 * tall  # copies of rows take memory
@@ -69,9 +69,9 @@ def cut_of(rows: int, outputs: int, in1: int, in2: int, dtype: Any, flop: int, c
 
 
 @lru_cache(maxsize=256)
-def tables(emit: Any, transposed: bool, kept: bool, cut: Cut, dtype: Any) -> tuple[Any, Any]:
+def tables(emit: Any, transposed: bool, kept: bool, cut: Cut, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and the tiles that ``emit`` writes with what they need, compiled; ``kept``: x1 W is, or was."""
-    compiled, vectors = compiler(dtype), cut.width // cut.lanes
+    vectors = cut.width // cut.lanes
     moving = (
         compiled(moves.clear, 1),
         compiled(moves.settle),

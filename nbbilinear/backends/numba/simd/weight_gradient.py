@@ -15,7 +15,7 @@ from ..arrays import LARGE
 from ..compiling import loops, weights_of
 from ..portable.rows import bias_gradient
 from . import lines, moves, tasks
-from .machine import aligned, call, compiler, table, where
+from .machine import Compiler, aligned, call, table, where
 from .panels import SPARE_BYTES, even, flop_of, task_flop, up
 from .tasks import Segments, counting, of_rows
 
@@ -52,9 +52,8 @@ class Code(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: int) -> Cut:
+def _cut_of(rows: int, factors: int, thirds: int, in2: int, compiled: Compiler, flop: int) -> Cut:
     """Cut dW of one weight into tasks of about ``flop``, along f or along the third factor."""
-    compiled = compiler(dtype)
     lanes, vectors = compiled.lanes, 1 if in2 <= compiled.lanes else 2
     width, tall, block = vectors * lanes, even(thirds, compiled.sums // vectors), min(rows, BLOCK)
     some, per_factor = factors, 2 * rows * in2 * thirds
@@ -64,16 +63,16 @@ def _cut_of(rows: int, factors: int, thirds: int, in2: int, dtype: Any, flop: in
     few = thirds
     if factors == 1:
         few = min(thirds, up(max(1, flop // (2 * rows * in2), min(PACKING, -(-thirds // 4))), tall))
-    stretch = min(up(in2, width), up(max(1, Z_BYTES // (block * dtype.itemsize)), width))
+    stretch = min(up(in2, width), up(max(1, Z_BYTES // (block * compiled.itemsize)), width))
     line = up(in2, width) + stretch + up(few, lanes)
     last = thirds - (thirds - 1) // tall * tall
-    return Cut(block, some, few, tall, last, width, stretch, lanes, block * line + SPARE_BYTES // dtype.itemsize)
+    return Cut(block, some, few, tall, last, width, stretch, lanes, block * line + SPARE_BYTES // compiled.itemsize)
 
 
 @lru_cache(maxsize=256)
-def tables(cut: Cut, past: bool, dtype: Any) -> tuple[Any, Any]:
+def tables(cut: Cut, past: bool, compiled: Compiler) -> tuple[Any, Any]:
     """The cut, and what it needs, compiled; ``past``: dW may be written past the caches."""
-    compiled, vectors = compiler(dtype), cut.width // cut.lanes
+    vectors = cut.width // cut.lanes
     code = Code(
         compiled(moves.pick, cut.width),
         compiled(moves.pick_tiles, cut.tall, cut.last),
@@ -86,7 +85,7 @@ def tables(cut: Cut, past: bool, dtype: Any) -> tuple[Any, Any]:
 
 def fill(
     grad_output: Array, x1: Array, x2: Array, which: Array | None, found: Segments | None, dweight: Array | None,
-    dbias: Array | None, workspace: Array, accumulate: bool,
+    dbias: Array | None, workspace: Array, accumulate: bool, compiled: Compiler,
 ) -> None:  # fmt: skip
     """dW and the gradient of the bias, where they are wanted; ``found``: the rows by their weight."""
     if dbias is not None:
@@ -100,14 +99,14 @@ def fill(
     unit = grad_output.strides[1] == grad_output.itemsize
     by_x1 = x1_is_third(outputs, in1) or not unit  # tiles are packed from neighbouring columns
     third, factor = (x1, grad_output) if by_x1 else (grad_output, x1)
-    cut = cut_of(by_x1, len(x1), outputs, in1, in2, x2.dtype)
+    cut = cut_of(by_x1, len(x1), outputs, in1, in2, compiled)
     whole, some = (third.shape[1], cut.thirds) if factor.shape[1] == 1 else (factor.shape[1], cut.factors)
     order, parts = of_rows(found, len(x1), len(x1), whole, some)
     if which is None:
         order = counting(cut.rows)
     past = dweight.nbytes >= PAST_BYTES and in2 % cut.width == 0 and cut.rows == len(x1)
     args = (
-        *tables(cut, past, x2.dtype),
+        *tables(cut, past, compiled),
         parts,
         order,
         third,
@@ -129,18 +128,18 @@ def clear_unused(gradient: Array, found: Segments) -> None:
         gradient[unused] = 0
 
 
-def cut_of(by_x1: bool, rows: int, outputs: int, in1: int, in2: int, dtype: Any) -> Cut:
+def cut_of(by_x1: bool, rows: int, outputs: int, in1: int, in2: int, compiled: Compiler) -> Cut:
     """The cut for the settings in force."""
     factors, thirds = (outputs, in1) if by_x1 else (in1, outputs)
-    return _cut_of(rows, factors, thirds, in2, dtype, task_flop(flop_of(rows, outputs, in1, in2)))
+    return _cut_of(rows, factors, thirds, in2, compiled, task_flop(flop_of(rows, outputs, in1, in2)))
 
 
-def most(problem: Problem) -> int:
+def most(problem: Problem, compiled: Compiler) -> int:
     """Elements of workspace for a thread, whichever factor is the third."""
     if "weight" not in problem.wrt:
         return 0
     sizes = (problem.shared, problem.out_features, problem.in1, problem.in2)
-    return max(cut_of(by_x1, *sizes, problem.dtype).piece for by_x1 in (False, True))
+    return max(cut_of(by_x1, *sizes, compiled).piece for by_x1 in (False, True))
 
 
 def x1_is_third(outputs: int, in1: int) -> bool:
