@@ -11,7 +11,7 @@ from hypothesis import settings
 
 LEFT_OUT = pytest.StashKey()
 TIERS = {"gpu": "for a CUDA device: -m gpu", "thorough": "thorough: -m thorough", "quick": "quick: no -m"}
-settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=200, deadline=None)
 settings.load_profile("quick")  # unless `--hypothesis-profile` names another
 
@@ -51,12 +51,14 @@ def pytest_deselected(items):
 
 
 def family_of(item):
-    """The kernels that a test of conformance compiles: those it names, or those that a plan takes for small sizes."""
-    if item.path.parent.name != "conformance":
-        return None
+    """The kernels that a test compiles: those it names, or in conformance those that a plan takes for small sizes."""
     callspec = getattr(item, "callspec", None)
     kernel = str(callspec.params.get("kernel")) if callspec else ""
-    return kernel if kernel.startswith("numba/simd") else "forms" if "forms" in item.path.stem else "small"
+    if kernel.startswith("numba/simd"):
+        return kernel
+    if item.path.parent.name == "conformance":
+        return "forms" if "forms" in item.path.stem else "small"
+    return None
 
 
 def pytest_sessionfinish(session):

@@ -46,7 +46,9 @@ def test_the_modes_are_what_they_say():
     assert one / 10 - cut == np.spacing(0.1)  # a tenth is rounded up
 
 
-@pytest.mark.parametrize("name", MODES)
+@pytest.mark.parametrize(
+    "name", [name if name == "flush to zero" else pytest.param(name, marks=pytest.mark.thorough) for name in MODES]
+)
 @pytest.mark.parametrize("kernel", parallel_calls.kernels())
 def test_the_mode_does_not_show(kernel, name, monkeypatch):
     monkeypatch.setattr(processors, "available", lambda: 3)

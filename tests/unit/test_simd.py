@@ -79,7 +79,7 @@ def guarded(lent):
     return scratch
 
 
-@pytest.fixture(params=widths.HERE)
+@pytest.fixture(params=widths.TIERED)
 def kind(request, monkeypatch):
     """A width of vectors, small blocks, and a look at what lies beside the workspace."""
     lent = []
@@ -98,9 +98,8 @@ def whole_numbers(rng, *shape, dtype):
     return rng.integers(-3, 4, shape).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("dtype", "threads"), [("float32", 2), ("float64", 1)])
 @pytest.mark.parametrize("kernel", ROWS)
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.usefixtures("kind")
 def test_exact_on_whole_numbers(kernel, dtype, threads):
     check_whole_numbers(kernel, dtype, threads)
@@ -140,9 +139,8 @@ def check_whole_numbers(kernel, dtype, threads):
 KEEPING = [kernel.name for kernel in simd.KERNELS if kernel.keep is not None]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("weights", "dtype"), [(0, "float32"), (2, "float64"), (9, "float32")])
 @pytest.mark.parametrize("kernel", KEEPING)
-@pytest.mark.parametrize("weights", [0, 2, 9])
 @pytest.mark.usefixtures("kind")
 def test_what_a_forward_keeps(kernel, dtype, weights):
     check_kept(kernel, dtype, weights)
