@@ -15,8 +15,9 @@ from .atomic import replaced
 
 Array = Any
 
-# What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
 _SHORT = 200  # characters of a reason
+_STRAY = "allow_pickle"  # NumPy 2.1 stored this argument as an array: earlier versions of this file have it
+# What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
 _DAMAGE = (
     zipfile.BadZipFile,
     EOFError,
@@ -39,7 +40,7 @@ def write(path: str | Path, arrays: Mapping[str, Array]) -> None:
         The folder is missing or full; the old file is as it was.
     """
     with replaced(Path(path)) as file:
-        np.savez(file, allow_pickle=False, **{name: np.asarray(a, order="C") for name, a in arrays.items()})
+        np.savez(file, **{name: np.asarray(a, order="C") for name, a in arrays.items()})
 
 
 def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> dict[str, Array]:
@@ -54,7 +55,7 @@ def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> 
     OSError
         There is no such file, or it cannot be read.
     """
-    expected, allowed = sorted(names), set(others)
+    expected, allowed = sorted(names), {*others, _STRAY}
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:
