@@ -39,8 +39,9 @@ def write(path: str | Path, arrays: Mapping[str, Array]) -> None:
     OSError
         The folder is missing or full; the old file is as it was.
     """
+    stored: dict[str, Any] = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     with replaced(Path(path)) as file:
-        np.savez(file, **{name: np.asarray(a, order="C") for name, a in arrays.items()})
+        np.savez(file, **stored)
 
 
 def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> dict[str, Array]:
