@@ -24,7 +24,7 @@ SETS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("sets", nargs="*", choices=[*SETS, []], help="default: all of them")
+    parser.add_argument("sets", nargs="*", choices=[*SETS, []], metavar="{lowest,newest}", help="default: both")
     parser.add_argument("--python", action="append", metavar="3.12", help="only this one; may be given again")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="make the environments there, and keep them")
     parser.add_argument("--tests", nargs="+", default=[], metavar="FILE", help="run these of the tests there as well")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
 from textwrap import shorten
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ _DAMAGE = (
     OverflowError,
     RuntimeError,
     SyntaxError,
+    TokenError,
     TypeError,
     ValueError,
 )
@@ -57,6 +59,8 @@ def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> 
         There is no such file, or it cannot be read.
     """
     expected, allowed = sorted(names), {*others, _STRAY}
+    if Path(path).exists() and not Path(path).is_file():  # to open a pipe may take for ever
+        raise CheckpointError(f"{path}: not a plain file")
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:

@@ -46,9 +46,24 @@ class NamedRescal(NamedTuple):
         return self._answers(tail, _place(self.relations, relation, "relation") + len(self.relations), most)
 
     def save(self, path: str | Path) -> None:
-        """Write model and names to an npz file, whole or not at all; OSError leaves an old file as it was."""
-        arrays = (self.model.entities.data, self.model.relations.data, _bytes(self.entities), _bytes(self.relations))
-        checkpoint.write(path, dict(zip(ARRAYS + NAMES, arrays, strict=True)))
+        """Write model and names to an npz file, whole or not at all.
+
+        Raises
+        ------
+        ConfigError
+            There are not as many names as entities or relations, or a name has a line end.
+        OSError
+            It cannot be written. After an error an old file is as it was.
+        """
+        model, arrays = self.model, self.model.arrays()
+        if (len(self.entities), 2 * len(self.relations)) != (len(model.entities.data), len(model.relations.data)):
+            raise ConfigError(
+                f"a model of {len(model.entities.data)} entities and {len(model.relations.data) // 2} relations cannot "
+                f"be saved with {len(self.entities)} and {len(self.relations)} names"
+            )
+        checkpoint.write(
+            path, arrays | {name: _bytes(getattr(self, part)) for part, name in zip(ARRAYS, NAMES, strict=True)}
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -82,8 +97,14 @@ def _place(names: Array, name: str, kind: str) -> int:
 
 
 def _bytes(names: Array) -> Array:
-    """Names as UTF-8, one in a line: a name has no line end, and of a fixed width the longest would widen all."""
-    return np.frombuffer("\n".join(map(str, names)).encode("utf-8"), np.uint8)
+    """Names as UTF-8, one in a line: of a fixed width the longest would widen all. ConfigError where one cannot be."""
+    texts = [str(name) for name in names]
+    if wrong := [text for text in texts if "\n" in text]:
+        raise ConfigError(f"names with a line end cannot be saved: {wrong[0]!r}")
+    try:
+        return np.frombuffer("\n".join(texts).encode("utf-8"), np.uint8)
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"a name cannot be saved as UTF-8: {error}") from error
 
 
 def _texts(stored: Array, path: str | Path) -> Array:

@@ -120,7 +120,14 @@ class Rescal(Module):
 
     def save(self, path: str | Path) -> None:
         """Write both parameters to an npz file, whole or not at all; OSError leaves an old file as it was."""
-        checkpoint.write(path, dict(zip(ARRAYS, (self.entities.data, self.relations.data), strict=True)))
+        checkpoint.write(path, self.arrays())
+
+    def arrays(self) -> dict[str, Array]:
+        """Both parameters' data under their names in a file; ConfigError where :meth:`load` would refuse them."""
+        found = dict(zip(ARRAYS, (self.entities.data, self.relations.data), strict=True))
+        if fault := _fault(*found.values()):
+            raise ConfigError(f"this model cannot be saved: {fault}")
+        return found
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -139,17 +146,23 @@ class Rescal(Module):
     @classmethod
     def of(cls, vectors: Array, matrices: Array, path: str | Path) -> Self:
         """Make a model of arrays read from ``path``; CheckpointError where they are none."""
-        count, dim = vectors.shape if vectors.ndim == 2 else (0, 0)
-        if not count or not dim or matrices.shape[1:] != (dim, dim) or len(matrices) % 2 or not len(matrices):
-            sizes = f"entities {vectors.shape}, relations {matrices.shape}"
-            raise CheckpointError(f"{path}: expected entities (N, d) and relations (2R, d, d), found {sizes}")
-        if vectors.dtype != matrices.dtype or vectors.dtype not in (np.float32, np.float64):
-            raise CheckpointError(
-                f"{path}: expected float32 or float64, both the same, found {vectors.dtype} and {matrices.dtype}"
-            )
+        if fault := _fault(vectors, matrices):
+            raise CheckpointError(f"{path}: {fault}")
+        count, dim = vectors.shape
         model = cls(count, len(matrices) // 2, dim, rng=0, dtype=vectors.dtype)
         model.entities.data[...], model.relations.data[...] = vectors, matrices
         return model
+
+
+def _fault(vectors: Array, matrices: Array) -> str | None:
+    """Why these are not the parameters of a model; None where they are."""
+    count, dim = vectors.shape if vectors.ndim == 2 else (0, 0)
+    if not count or not dim or matrices.shape[1:] != (dim, dim) or len(matrices) % 2 or not len(matrices):
+        sizes = f"entities {vectors.shape}, relations {matrices.shape}"
+        return f"expected entities (N, d) and relations (2R, d, d), found {sizes}"
+    if vectors.dtype != matrices.dtype or vectors.dtype not in (np.float32, np.float64):
+        return f"expected float32 or float64, both the same, found {vectors.dtype} and {matrices.dtype}"
+    return None
 
 
 def _grad(parameter: Parameter) -> Array:

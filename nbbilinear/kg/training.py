@@ -112,18 +112,25 @@ class Training:
         Raises
         ------
         CheckpointError
-            The state does not fit.
+            The state does not fit; nothing was changed.
         """
         parts: dict[str, dict[str, Array]] = {"model": {}, "optimizer": {}}
         for name, array in state.arrays.items():
             part, _, own = name.partition(".")
             parts.setdefault(part, {})[own] = array
+        generator = type(self._rng.bit_generator)()
         try:
-            self._rng.bit_generator.state = state.generator
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise CheckpointError(f"the state has no generator of this kind ({error})") from error
-        self._optimizer.load_state_dict(parts["optimizer"])
+            generator.state = state.generator
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(f"the state has no generator of this kind ({error}); nothing was loaded") from error
+        before = self.model.state_dict()
         self.model.load_state_dict(parts["model"])
+        try:
+            self._optimizer.load_state_dict(parts["optimizer"])
+        except BaseException:
+            self.model.load_state_dict(before)
+            raise
+        self._rng = np.random.Generator(generator)
         self.reports = list(state.reports)
 
     def _epoch(self, epoch: int, watch: Watch) -> EpochReport:

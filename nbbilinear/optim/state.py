@@ -7,6 +7,8 @@ import numpy as np
 from ..errors import CheckpointError
 from .checks import Array
 
+_MOST = 2**53  # a step is counted in float64 where it is a power's exponent
+
 
 def load_state(states: Sequence[Mapping[str, Array]], state: Mapping[str, Array]) -> list[int]:
     """Copy a state into the state arrays and return the step counts.
@@ -67,6 +69,6 @@ def _fitted(slot: Array, value: Array) -> Array:
 
 def _count(value: Array) -> int:
     array = np.asarray(value)
-    if array.shape != () or array.dtype.kind not in "iu" or array < 0:
-        raise ValueError(f"must be a whole number >= 0, got {value!r}")
+    if array.shape != () or array.dtype.kind not in "iu" or not 0 <= array < _MOST:
+        raise ValueError(f"must be a whole number >= 0 and < 2**53, got {value!r}")
     return int(array)
