@@ -61,9 +61,9 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     return found
 
 
-def random_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
+def random_generator(rng: Any) -> np.random.Generator:
     """Return the generator itself, or a new one from a seed; ConfigError where it is neither."""
-    if rng is None or isinstance(rng, np.random.Generator):
+    if rng is None or isinstance(rng, (np.random.Generator, np.random.BitGenerator, np.random.SeedSequence)):
         return np.random.default_rng(rng)
     try:
         return np.random.default_rng(operator.index(rng))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..errors import CheckpointError, ConfigError
+from ..scalars import whole
 from . import checkpoint
 from .rescal import ARRAYS, NAMES, Rescal
 
@@ -37,7 +38,7 @@ class NamedRescal(NamedTuple):
         Raises
         ------
         ConfigError
-            There is no entity or relation of this name.
+            There is no entity or relation of this name, or ``most`` is no count.
         """
         return self._answers(head, _place(self.relations, relation, "relation"), most)
 
@@ -84,6 +85,7 @@ class NamedRescal(NamedTuple):
         return cls(model, entities, relations)
 
     def _answers(self, entity: str, relation: int, most: int) -> list[tuple[str, float]]:
+        most = whole("most", most, least=0)
         scores = self.model.scores([_place(self.entities, entity, "entity")], [relation])[0]
         best = np.argsort(-scores, kind="stable")[:most]
         return [(str(self.entities[i]), float(scores[i])) for i in best]

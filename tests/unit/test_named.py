@@ -89,3 +89,10 @@ def test_what_could_not_be_loaded_is_not_saved(change, said, named, tmp_path):
         with pytest.raises(ConfigError, match=r"cannot be saved: expected entities \(N, d\)"):
             model.save(tmp_path / "m.npz")
     assert (tmp_path / "m.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("most", [-1, 1.5, "3"])
+def test_what_is_no_count_is_refused(most, named):
+    with pytest.raises(ConfigError, match="most must be a whole number >= 0"):
+        named.tails("usa", "aidenemy", most=most)
+    assert named.tails("usa", "aidenemy", most=0) == []
