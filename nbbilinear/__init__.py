@@ -1,5 +1,6 @@
 """The bilinear product ``y[b,k] = x1[b]' W[k] x2[b] + bias[k]``, its gradients and its relatives, for plain arrays."""
 
+from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
 
 from . import forms, heads, kg, losses, optim, pooling
@@ -21,7 +22,10 @@ from .functional import BilinearGrads, bilinear, bilinear_backward, bilinear_vjp
 from .layers import Bilinear, Layer, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Softmax, Tanh
 from .relatives import QuadraticGrads, bilinear_pairs, bilinear_pairs_backward, quadratic, quadratic_backward
 
-__version__ = _version("nbbilinear")
+try:
+    __version__ = _version("nbbilinear")
+except _PackageNotFoundError:  # a source folder that is not installed
+    __version__ = "0+unknown"
 
 __all__ = [
     "BackendError", "Batches", "Bilinear", "BilinearError", "BilinearGrads", "CheckpointError", "ConfigError",

@@ -7,7 +7,7 @@ import numpy as np
 
 from .arrays import module_of, of_one_library
 from .errors import ConfigError, ShapeError, report
-from .scalars import random_generator, whole
+from .scalars import flag, random_generator, whole
 
 Array = Any
 
@@ -81,7 +81,7 @@ class Batches:
             raise ShapeError(report("Batches: lengths differ", ["expected as many rows in every array"], taken))
         self.arrays = tuple(taken.values())
         self.size = whole("Batches: size", size, least=1)
-        self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
+        self.shuffle, self.drop_last = flag("shuffle", shuffle), flag("drop_last", drop_last)
         self.rng = random_generator(rng)
 
     def __len__(self) -> int:

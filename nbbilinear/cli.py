@@ -79,7 +79,7 @@ def _add_demo(commands: Any) -> None:
     parser.add_argument("--epochs", type=_count, default=usual.epochs, help="passes over the training triples")
     parser.add_argument("--seed", type=_natural, default=usual.seed, help="of initial values and order")
     parser.add_argument("--dim", type=_count, default=usual.dim, help="length of an entity's vector")
-    parser.add_argument("--output", type=Path, default=usual.output, metavar="DIR", help="the folder to fill")
+    _add_output(parser, usual.output)
     parser.add_argument("--quiet", action="store_true", help="print one line at the end")
     parser.set_defaults(run=lambda chosen: demo.run(demo.Options(**{f: getattr(chosen, f) for f in usual._fields})))
 
@@ -95,7 +95,7 @@ def _add_train(commands: Any) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--triples", type=Path, required=True, metavar="DIR", help="the folder of triples")
-    parser.add_argument("--output", type=Path, default=usual.output, metavar="DIR", help="the folder to fill")
+    _add_output(parser, usual.output)
     parser.add_argument("--dim", type=_count, default=usual.dim, help="length of an entity's vector")
     parser.add_argument("--epochs", type=_count, default=usual.epochs, help="passes over the training triples")
     parser.add_argument("--seed", type=_natural, default=usual.seed, help="of initial values and order")
@@ -113,6 +113,11 @@ def _add_train(commands: Any) -> None:
     parser.set_defaults(
         run=lambda chosen: train.run(train.Options(**{f: v for f, v in vars(chosen).items() if f in usual._fields}))
     )
+
+
+def _add_output(parser: argparse.ArgumentParser, usual: Path) -> None:
+    parser.add_argument("--output", type=Path, default=usual, metavar="DIR", help="the folder to fill")
+    parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier run in DIR")
 
 
 def _rate(text: str) -> float:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from . import vectors as widths
 from .errors import ConfigError
 
+_ELSEWHERE = ("cache_dir",)  # NBBILINEAR_ variables that are read by another module
 PRECISIONS = ("float32", "tf32x3", "tf32", "bfloat16x3", "bfloat16")
 
 
@@ -98,6 +99,9 @@ def under(vectors: str) -> AbstractContextManager[Config | None]:
 @lru_cache(maxsize=1)
 def _from_environment() -> Config:
     """Read ``NBBILINEAR_BACKEND``, ``_THREADS``, ``_PRECISION``, ``_BATCH_INVARIANT`` and ``_VECTORS``, once."""
+    known = {f"NBBILINEAR_{name.upper()}" for name in (*Config._fields, *_ELSEWHERE)}
+    if unknown := sorted(name for name in os.environ if name.startswith("NBBILINEAR_") and name not in known):
+        raise ConfigError(f"{', '.join(unknown)}: no such environment variable; there are {', '.join(sorted(known))}")
     text = {field: os.environ.get(f"NBBILINEAR_{field.upper()}") for field in Config._fields}
     try:
         threads = int(text["threads"]) if text["threads"] else None

@@ -98,16 +98,17 @@ def shapes_of(
 def are_plain(x1: Array, x2: Array, weight: Array, bias: Array | None, index: Array | None) -> bool:
     """Whether these are NumPy's own arrays, of one float dtype, as kernels take them.
 
-    Dtypes are compared as objects, which is faster: arrays with a copy of one go the long way.
+    Dtypes are compared as objects first, which is faster; arrays that were unpickled have a copy of one.
     """
     if not type(x1) is type(x2) is type(weight) is np.ndarray:
         return False
     dtype = x1.dtype
     return (
-        (dtype is _SINGLE or dtype is _DOUBLE)
-        and x2.dtype is weight.dtype is dtype
+        (dtype is _SINGLE or dtype is _DOUBLE or dtype in (_SINGLE, _DOUBLE))
+        and (x2.dtype is dtype or x2.dtype == dtype)
+        and (weight.dtype is dtype or weight.dtype == dtype)
         and (x1.flags.carray and x2.flags.carray and weight.flags.carray)
-        and (bias is None or (type(bias) is np.ndarray and bias.dtype is dtype and bias.flags.carray))
+        and (bias is None or (type(bias) is np.ndarray and bias.dtype == dtype and bias.flags.carray))
         and (index is None or _counts_weights(index, weight))
     )
 
@@ -116,7 +117,7 @@ def is_gradient(grad_output: Array, x1: Array, weight: Array, index: Array | Non
     """Whether this is a gradient of y, as kernels take it."""
     return (
         type(grad_output) is np.ndarray
-        and grad_output.dtype is x1.dtype
+        and grad_output.dtype == x1.dtype
         and grad_output.shape == _shape_of_y(x1, weight, index)
         and grad_output.flags.carray
     )

@@ -61,9 +61,22 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     return found
 
 
-def random_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
+def flag(name: str, value: Any) -> bool:
+    """Return an argument as a bool; ConfigError where it is neither True nor False.
+
+    Examples
+    --------
+    >>> flag("bias", np.True_)
+    True
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ConfigError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def random_generator(rng: Any) -> np.random.Generator:
     """Return the generator itself, or a new one from a seed; ConfigError where it is neither."""
-    if rng is None or isinstance(rng, np.random.Generator):
+    if rng is None or isinstance(rng, (np.random.Generator, np.random.BitGenerator, np.random.SeedSequence)):
         return np.random.default_rng(rng)
     try:
         return np.random.default_rng(operator.index(rng))

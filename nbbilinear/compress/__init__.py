@@ -12,17 +12,26 @@ from . import projections, svd, tensors
 from .asked import Asked
 
 Array = Any
-_TABLE: dict[str, Callable[[Array, Asked], Form]] = {  # name of a form -> what finds its nearest member
-    "low_rank": svd.low_rank,
-    "kronecker": svd.kronecker,
-    "block_diagonal": projections.block_diagonal,
-    "diagonal": projections.diagonal,
-    "symmetric": projections.symmetric,
-    "antisymmetric": projections.antisymmetric,
-    "sparse": projections.sparse,
-    "cp": tensors.cp,
-    "tucker": tensors.tucker,
-    "block_term": tensors.block_term,
+
+
+class _Way(NamedTuple):
+    """What finds the nearest member of a form, and the parameters of which each is a factor of the weight."""
+
+    find: Callable[[Array, Asked], Form]
+    factors: tuple[str, ...] = ("weight",)
+
+
+_TABLE = {  # by the name of a form
+    "low_rank": _Way(svd.low_rank, ("u", "v")),
+    "kronecker": _Way(svd.kronecker, ("a", "b")),
+    "block_diagonal": _Way(projections.block_diagonal),
+    "diagonal": _Way(projections.diagonal),
+    "symmetric": _Way(projections.symmetric),
+    "antisymmetric": _Way(projections.antisymmetric),
+    "sparse": _Way(projections.sparse, ("values",)),
+    "cp": _Way(tensors.cp, ("c",)),
+    "tucker": _Way(tensors.tucker, ("core",)),
+    "block_term": _Way(tensors.block_term, ("core",)),
 }
 
 
@@ -62,7 +71,7 @@ def compress(
     ------
     ConfigError
         The form is unknown or cannot be found so; not exactly one of ``rank`` and ``rel_error`` is given where the form
-        needs one; an option is missing.
+        needs one; an option is missing; the weight has numbers that are not finite.
     ShapeError, DTypeError
         The weight has other axes, sizes that do not divide, or is not of floats.
     BackendError
@@ -89,26 +98,49 @@ def compress(
     limit = None if rel_error is None else number("compress: rel_error", rel_error)
     if rank is not None and limit is not None:
         raise ConfigError("compress: give rank or rel_error, not both")
-    needs = _TABLE[name].__module__ != projections.__name__ or name == "sparse"
+    way = _TABLE[name]
+    needs = way.find.__module__ != projections.__name__ or name == "sparse"
     if needs and rank is None and limit is None:
         raise ConfigError(f"compress: {name} needs rank= or rel_error=")
     array = _as_weight(weight)
     whole = array if array.ndim == 3 else array[None]
-    found = _TABLE[name](whole, Asked(rank, limit, options))
+    whole, half = _scaled(whole)
+    found = way.find(whole, Asked(rank, limit, options))
     found = found.map(lambda a: np.ascontiguousarray(a, array.dtype))
-    norm = float(np.linalg.norm(whole))
-    error = float(np.linalg.norm(whole - found.expand())) / norm if norm else 0.0
+    norm = _norm(whole)
+    error = _norm(whole - found.expand()) / norm if norm else 0.0
+    found = _scaled_back(found, way.factors, half)
     if array.ndim == 2 and found.may_lack_outputs:
         found = found.replace({n: a[0] if "k" in found.axes[n] else a for n, a in found.parameters.items()})
     return Compressed(found, error)
+
+
+def _scaled(weight: Array) -> tuple[Array, int]:
+    """The weight over ``4 ** half``: its largest magnitude is near 1, and squares neither overflow nor vanish."""
+    half = int(np.frexp(abs(weight).max())[1]) // 2
+    return np.ldexp(weight, -2 * half), half
+
+
+def _scaled_back(form: Form, factors: tuple[str, ...], half: int) -> Form:
+    """The form times ``4 ** half``: a power of two for each of one or two factors, so that nothing is rounded."""
+    exponent = 2 * half // len(factors)
+    return form.replace({n: np.ldexp(a, exponent) if n in factors else a for n, a in form.parameters.items()})
+
+
+def _norm(array: Array) -> float:
+    return float(np.sqrt(np.square(array, dtype=np.float64).sum()))
 
 
 def _as_weight(weight: Any) -> Array:
     """The array of a weight, of a Parameter, or of a layer that has one."""
     held = getattr(weight, "weight", weight)
     array = np.asarray(getattr(held, "data", held) if not isinstance(held, np.ndarray) else held)
-    if array.dtype.kind != "f":
-        raise DTypeError(report("compress: cannot compress", ["expected floats"], {"weight": array}))
+    if array.dtype not in (np.float32, np.float64):
+        fault = "expected floats, float32 or float64; convert with .astype first"
+        raise DTypeError(report("compress: cannot compress", [fault], {"weight": array}))
+    if not np.isfinite(array).all():
+        fault = "numbers must be finite: a decomposition of others does not end"
+        raise ConfigError(report("compress: cannot compress", [fault], {"weight": array}))
     if array.ndim not in (2, 3) or not array.size:
         fault = "expected (out, in1, in2) or (in1, in2), no size zero; compress the weights of a stack one by one"
         raise ShapeError(report("compress: cannot compress", [fault], {"weight": array}))

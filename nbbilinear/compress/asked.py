@@ -28,7 +28,7 @@ class Asked(NamedTuple):
         """
         if self.rel_error is None:
             return min(whole("compress: rank", self.rank, least=1), len(squares))
-        left = np.append(np.cumsum(squares[::-1])[::-1], 0.0)
+        left = np.append(np.cumsum(squares[::-1], dtype=np.float64)[::-1], 0.0)
         return max(1, int(np.argmax(left <= self.rel_error**2 * left[0])))
 
     def ranks(self, most: int) -> Iterator[int]:

@@ -18,6 +18,8 @@ class Options(NamedTuple):
         Length of an entity's vector.
     output : pathlib.Path
         The folder to fill.
+    overwrite : bool
+        Whether files of an earlier run in ``output`` may be replaced.
     quiet : bool
         One line at the end, and nothing else.
     """
@@ -27,4 +29,5 @@ class Options(NamedTuple):
     seed: int = 0
     dim: int = 100
     output: Path = Path("nbbilinear-demo")
+    overwrite: bool = False
     quiet: bool = False

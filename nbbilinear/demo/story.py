@@ -36,11 +36,11 @@ def tell(options: Options) -> None:
     """Do what :func:`nbbilinear.demo.run` says."""
     console = screen(quiet=options.quiet)
     graph = load(options.dataset)
-    with files.filled(options.output) as folder:
+    names = f"{graph.name}.png", f"rescal-{graph.name}.npz", "metrics.json"
+    with files.filled(options.output, names, overwrite=options.overwrite) as folder:
         found = _find(console, graph, options)
         _keep(folder, found, options)
-        names = ", ".join(sorted(file.name for file in folder.iterdir()))
-    console.print(f"Wrote {names} to {options.output}", soft_wrap=True)
+    console.print(f"Wrote {', '.join(sorted(names))} to {options.output}", soft_wrap=True)
     if options.quiet:
         last = f"{graph.name}: test MRR {found.test.both.mrr:.4f}, {options.output}"
         screen(quiet=False).print(last, soft_wrap=True)

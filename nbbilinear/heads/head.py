@@ -10,7 +10,7 @@ from ..devices import placed
 from ..errors import ConfigError, ShapeError, report
 from ..layers import BatchNorm, Buffer, Layer, Parameter
 from ..layers.arguments import check_device, feature_count, parameter_dtype
-from ..scalars import number, random_generator, whole
+from ..scalars import flag, number, random_generator, whole
 from .attending import Attending, HeadGrads, Pullback
 from .attention import ZEROS, Attention
 from .fusion import FUSIONS
@@ -124,7 +124,7 @@ class InterdependenceHead(Attending):
     ) -> None:  # fmt: skip
         owner = type(self).__name__
         self.m, self.n = (feature_count(owner, one, size, least=1) for one, size in (("m", m), ("n", n)))
-        self.name, self.enable_bias = name, bool(enable_bias)
+        self.name, self.enable_bias = name, flag("enable_bias", enable_bias)
         self._scale = scale if isinstance(scale, str) else float(_factor(owner, scale, self.n))
         self.channel_num = whole(f"{owner}: channel_num", channel_num, least=1)
         self.batch_num = None if batch_num is None else whole(f"{owner}: batch_num", batch_num, least=1)

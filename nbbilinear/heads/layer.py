@@ -7,7 +7,7 @@ import numpy as np
 from ..devices import placed
 from ..errors import ConfigError
 from ..layers import Buffer, Layer, Parameter
-from ..scalars import random_generator, whole
+from ..scalars import flag, random_generator, whole
 from .attending import Attending, HeadGrads, Pullback
 from .fusion import concatenated
 from .initial import METHODS
@@ -66,7 +66,7 @@ class BilinearInterdependenceLayer(Attending):
         count = whole(f"{type(self).__name__}: width", width, least=1)
         generator = random_generator(rng)
         first = BilinearInterdependenceHead(m, n, rng=generator, **options)
-        self.m, self.shared = first.m, bool(shared)
+        self.m, self.shared = first.m, flag("shared", shared)
         if count > 1 and not shared:
             refuse_shared_outputs(type(self).__name__, options)
         self.heads = [first]

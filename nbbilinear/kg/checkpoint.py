@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
 from textwrap import shorten
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from .atomic import replaced
 
 Array = Any
 
-# What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
 _SHORT = 200  # characters of a reason
+_STRAY = "allow_pickle"  # NumPy 2.1 stored this argument as an array: earlier versions of this file have it
+# What zipfile and NumPy raise for flipped bits, bad lengths, foreign compression and encryption.
 _DAMAGE = (
     zipfile.BadZipFile,
     EOFError,
@@ -25,6 +27,7 @@ _DAMAGE = (
     OverflowError,
     RuntimeError,
     SyntaxError,
+    TokenError,
     TypeError,
     ValueError,
 )
@@ -38,8 +41,9 @@ def write(path: str | Path, arrays: Mapping[str, Array]) -> None:
     OSError
         The folder is missing or full; the old file is as it was.
     """
+    stored: dict[str, Any] = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     with replaced(Path(path)) as file:
-        np.savez(file, allow_pickle=False, **{name: np.asarray(a, order="C") for name, a in arrays.items()})
+        np.savez(file, **stored)
 
 
 def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> dict[str, Array]:
@@ -54,7 +58,9 @@ def read(path: str | Path, names: Iterable[str], others: Iterable[str] = ()) -> 
     OSError
         There is no such file, or it cannot be read.
     """
-    expected, allowed = sorted(names), set(others)
+    expected, allowed = sorted(names), {*others, _STRAY}
+    if Path(path).exists() and not Path(path).is_file():  # to open a pipe may take for ever
+        raise CheckpointError(f"{path}: not a plain file")
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..errors import CheckpointError, ConfigError
+from ..scalars import whole
 from . import checkpoint
 from .rescal import ARRAYS, NAMES, Rescal
 
@@ -37,7 +38,7 @@ class NamedRescal(NamedTuple):
         Raises
         ------
         ConfigError
-            There is no entity or relation of this name.
+            There is no entity or relation of this name, or ``most`` is no count.
         """
         return self._answers(head, _place(self.relations, relation, "relation"), most)
 
@@ -46,9 +47,24 @@ class NamedRescal(NamedTuple):
         return self._answers(tail, _place(self.relations, relation, "relation") + len(self.relations), most)
 
     def save(self, path: str | Path) -> None:
-        """Write model and names to an npz file, whole or not at all; OSError leaves an old file as it was."""
-        arrays = (self.model.entities.data, self.model.relations.data, _bytes(self.entities), _bytes(self.relations))
-        checkpoint.write(path, dict(zip(ARRAYS + NAMES, arrays, strict=True)))
+        """Write model and names to an npz file, whole or not at all.
+
+        Raises
+        ------
+        ConfigError
+            There are not as many names as entities or relations, or a name has a line end.
+        OSError
+            It cannot be written. After an error an old file is as it was.
+        """
+        model, arrays = self.model, self.model.arrays()
+        if (len(self.entities), 2 * len(self.relations)) != (len(model.entities.data), len(model.relations.data)):
+            raise ConfigError(
+                f"a model of {len(model.entities.data)} entities and {len(model.relations.data) // 2} relations cannot "
+                f"be saved with {len(self.entities)} and {len(self.relations)} names"
+            )
+        checkpoint.write(
+            path, arrays | {name: _bytes(getattr(self, part)) for part, name in zip(ARRAYS, NAMES, strict=True)}
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -69,6 +85,7 @@ class NamedRescal(NamedTuple):
         return cls(model, entities, relations)
 
     def _answers(self, entity: str, relation: int, most: int) -> list[tuple[str, float]]:
+        most = whole("most", most, least=0)
         scores = self.model.scores([_place(self.entities, entity, "entity")], [relation])[0]
         best = np.argsort(-scores, kind="stable")[:most]
         return [(str(self.entities[i]), float(scores[i])) for i in best]
@@ -82,8 +99,14 @@ def _place(names: Array, name: str, kind: str) -> int:
 
 
 def _bytes(names: Array) -> Array:
-    """Names as UTF-8, one in a line: a name has no line end, and of a fixed width the longest would widen all."""
-    return np.frombuffer("\n".join(map(str, names)).encode("utf-8"), np.uint8)
+    """Names as UTF-8, one in a line: of a fixed width the longest would widen all. ConfigError where one cannot be."""
+    texts = [str(name) for name in names]
+    if wrong := [text for text in texts if "\n" in text]:
+        raise ConfigError(f"names with a line end cannot be saved: {wrong[0]!r}")
+    try:
+        return np.frombuffer("\n".join(texts).encode("utf-8"), np.uint8)
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"a name cannot be saved as UTF-8: {error}") from error
 
 
 def _texts(stored: Array, path: str | Path) -> Array:

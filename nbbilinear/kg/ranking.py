@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .codes import codes
+from .codes import triples as checked
 from .data import KnowledgeGraph, questions, with_inverses
 
 Array = Any
@@ -64,6 +66,7 @@ def filtered_ranks(scores: Array, truth: Array, known: Array) -> Array:
     >>> filtered_ranks(scores, np.array([1]), np.array([[True, True, False, False]]))
     array([2.5])
     """
+    truth = codes("truth", truth, scores.shape[1])
     own = scores[np.arange(len(truth)), truth][:, None]
     rivals = ~known
     rivals[np.arange(len(truth)), truth] = False
@@ -88,12 +91,18 @@ def ranks(score: Callable[[Array, Array], Array], graph: KnowledgeGraph, triples
     -------
     head, tail : (T,) float64 arrays
 
+    Raises
+    ------
+    IndexError
+        A triple has an entity or relation that the graph has not.
+
     Notes
     -----
     Questions are asked sorted by relation, 1024 at a time, fewer of a graph of more than 65,536 entities: temporaries
     are at most 2²⁶ scores, and four marks for each.
     """
     entities, relations = len(graph.entities), len(graph.relations)
+    triples = checked("triples", triples, entities, relations)
     everything = questions(with_inverses(np.concatenate([graph.train, graph.valid, graph.test, triples]), relations))
     asked = with_inverses(triples, relations)
     order = np.argsort(asked[:, 1], kind="stable")

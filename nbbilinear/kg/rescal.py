@@ -5,10 +5,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, ShapeError
 from ..functional import bilinear, bilinear_backward
 from ..layers import Module, Parameter
+from ..layers.arguments import parameter_dtype
+from ..scalars import random_generator, whole
 from . import checkpoint
+from .codes import codes
 
 Array = Any
 ARRAYS, NAMES = ("entities", "relations"), ("entity_names", "relation_names")  # in a file
@@ -51,12 +54,10 @@ class Rescal(Module):
     def __init__(
         self, entities: int, relations: int, dim: int = 100, *, rng: Any = None, dtype: Any = np.float32
     ) -> None:
-        if min(entities, relations, dim) < 1:
-            raise ConfigError(
-                f"Rescal needs entities, relations and dim of at least 1, got {entities}, {relations}, {dim}"
-            )
+        entities, relations = whole("Rescal: entities", entities, 1), whole("Rescal: relations", relations, 1)
+        dim, dtype = whole("Rescal: dim", dim, 1), parameter_dtype(dtype)
         super().__init__()
-        normal = np.random.default_rng(rng).normal
+        normal = random_generator(rng).normal
         vectors = normal(0, np.sqrt(2 / (entities + dim)), (entities, dim))
         matrices = normal(0, np.sqrt(1 / dim), (2 * relations, dim, dim))
         self.entities = Parameter(vectors.astype(dtype))
@@ -77,10 +78,22 @@ class Rescal(Module):
         Raises
         ------
         IndexError
-            There is no such entity or relation.
+            There is no such entity or relation; a negative number is none.
+        ShapeError, DTypeError
+            There are not as many relations as heads, or numbers are not integers.
         """
-        vectors, index = self.entities.data, np.asarray(relations)[:, None]
-        return bilinear(vectors[heads][:, None], vectors[None], self.relations.data, index=index)
+        heads, relations = self._asked(heads, relations)
+        vectors = self.entities.data
+        return bilinear(vectors[heads][:, None], vectors[None], self.relations.data, index=relations[:, None])
+
+    def _asked(self, heads: Array, relations: Array) -> tuple[Array, Array]:
+        heads = codes("heads", heads, len(self.entities.data))
+        relations = codes("relations", relations, len(self.relations.data))
+        if len(heads) != len(relations):
+            raise ShapeError(
+                f"a relation is needed for each head, got {len(heads)} heads and {len(relations)} relations"
+            )
+        return heads, relations
 
     def backward(self, grad_scores: Array, heads: Array, relations: Array) -> None:
         """Add to the parameters' ``grad`` what a gradient of :meth:`scores` means for them.
@@ -92,8 +105,13 @@ class Rescal(Module):
         grad_scores : (B, N) array
         heads, relations : (B,) int arrays
             As for the scores; entities and relations may come repeatedly.
+
+        Raises
+        ------
+        IndexError
+            There is no such entity or relation.
         """
-        heads, vectors = np.asarray(heads), self.entities.data
+        (heads, relations), vectors = self._asked(heads, relations), self.entities.data
         touched, place = np.unique(relations, return_inverse=True)
         grads: Any = bilinear_backward(
             grad_scores,
@@ -115,12 +133,20 @@ class Rescal(Module):
 
         For training in small steps: ``zero_grad`` would have all matrices cleared at each.
         """
+        relations = codes("relations", relations, len(self.relations.data))
         _grad(self.entities)[...] = 0
         _grad(self.relations)[relations] = 0
 
     def save(self, path: str | Path) -> None:
         """Write both parameters to an npz file, whole or not at all; OSError leaves an old file as it was."""
-        checkpoint.write(path, dict(zip(ARRAYS, (self.entities.data, self.relations.data), strict=True)))
+        checkpoint.write(path, self.arrays())
+
+    def arrays(self) -> dict[str, Array]:
+        """Both parameters' data under their names in a file; ConfigError where :meth:`load` would refuse them."""
+        found = dict(zip(ARRAYS, (self.entities.data, self.relations.data), strict=True))
+        if fault := _fault(*found.values()):
+            raise ConfigError(f"this model cannot be saved: {fault}")
+        return found
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -139,17 +165,23 @@ class Rescal(Module):
     @classmethod
     def of(cls, vectors: Array, matrices: Array, path: str | Path) -> Self:
         """Make a model of arrays read from ``path``; CheckpointError where they are none."""
-        count, dim = vectors.shape if vectors.ndim == 2 else (0, 0)
-        if not count or not dim or matrices.shape[1:] != (dim, dim) or len(matrices) % 2 or not len(matrices):
-            sizes = f"entities {vectors.shape}, relations {matrices.shape}"
-            raise CheckpointError(f"{path}: expected entities (N, d) and relations (2R, d, d), found {sizes}")
-        if vectors.dtype != matrices.dtype or vectors.dtype not in (np.float32, np.float64):
-            raise CheckpointError(
-                f"{path}: expected float32 or float64, both the same, found {vectors.dtype} and {matrices.dtype}"
-            )
+        if fault := _fault(vectors, matrices):
+            raise CheckpointError(f"{path}: {fault}")
+        count, dim = vectors.shape
         model = cls(count, len(matrices) // 2, dim, rng=0, dtype=vectors.dtype)
         model.entities.data[...], model.relations.data[...] = vectors, matrices
         return model
+
+
+def _fault(vectors: Array, matrices: Array) -> str | None:
+    """Why these are not the parameters of a model; None where they are."""
+    count, dim = vectors.shape if vectors.ndim == 2 else (0, 0)
+    if not count or not dim or matrices.shape[1:] != (dim, dim) or len(matrices) % 2 or not len(matrices):
+        sizes = f"entities {vectors.shape}, relations {matrices.shape}"
+        return f"expected entities (N, d) and relations (2R, d, d), found {sizes}"
+    if vectors.dtype != matrices.dtype or vectors.dtype not in (np.float32, np.float64):
+        return f"expected float32 or float64, both the same, found {vectors.dtype} and {matrices.dtype}"
+    return None
 
 
 def _grad(parameter: Parameter) -> Array:

@@ -1,14 +1,15 @@
 """A training kept in a file after an epoch, and taken up again there: same data, same settings, same bits."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, ConfigError
+from ..scalars import number
 from . import checkpoint
 from .data import KnowledgeGraph
 from .ranking import Metrics
@@ -57,8 +58,24 @@ def resume(path: str | Path, training: Training) -> float:
     arrays = checkpoint.read(path, [*training.state().arrays, "facts", "sha256"])
     if not np.array_equal(arrays.pop("sha256"), _digest(arrays)):
         raise CheckpointError(f"{path}: the checksum does not fit the contents: the file is damaged")
-    facts = json.loads(arrays.pop("facts").tobytes())
-    own = _identity(training)
+    try:
+        facts = json.loads(arrays.pop("facts").tobytes())
+        _check(path, facts, _identity(training))
+        state = State(arrays, facts["generator"], _reports(facts["reports"], training.settings.epochs))
+        seconds = number("seconds", facts["seconds"])
+    except (ArithmeticError, AttributeError, ConfigError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the contents are not those of a checkpoint ({error})") from error
+    if odd := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+        raise CheckpointError(f"{path}: numbers in {', '.join(odd)} are not finite")
+    try:
+        training.load_state(state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return seconds
+
+
+def _check(path: str | Path, facts: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint of another format, graph or settings."""
     if facts.get("version") != _VERSION:
         raise CheckpointError(f"{path}: a checkpoint of format {facts.get('version')}, expected {_VERSION}")
     if facts["graph"] != own["graph"]:
@@ -69,9 +86,22 @@ def resume(path: str | Path, training: Training) -> float:
         if facts["settings"][name] != value
     ]:
         raise CheckpointError(f"{path}: a checkpoint with {', '.join(differing)}; start anew with another file")
-    reports = [EpochReport(**r | {"valid": r["valid"] and Metrics(*r["valid"])}) for r in facts["reports"]]
-    training.load_state(State(arrays, facts["generator"], reports))
-    return float(facts["seconds"])
+
+
+def _reports(stored: Sequence[Mapping[str, Any]], most: int) -> list[EpochReport]:
+    """The reports of the epochs from the first on; ValueError and its kin where they are none."""
+    reports = [EpochReport(**one) for one in stored]
+    if [report.epoch for report in reports] != list(range(1, len(reports) + 1)) or len(reports) > most:
+        raise ValueError(f"epochs {[report.epoch for report in reports]} of {most}")
+    return [
+        EpochReport(
+            report.epoch,
+            number("loss", report.loss),
+            number("triples_per_second", report.triples_per_second),
+            None if report.valid is None else Metrics(*(number("valid", value) for value in report.valid)),
+        )
+        for report in reports
+    ]
 
 
 def _identity(training: Training) -> dict[str, Any]:

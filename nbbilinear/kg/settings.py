@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from ..scalars import number, whole
 from .ranking import Metrics
 
 
@@ -40,3 +41,20 @@ class EpochReport(NamedTuple):
     loss: float
     triples_per_second: float
     valid: Metrics | None
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings with counts as ints and numbers as floats; ConfigError where one has no meaning.
+
+    >>> checked(Settings(learning_rate=1)).learning_rate
+    1.0
+    """
+    return Settings(
+        whole("epochs", settings.epochs, 1),
+        number("learning_rate", settings.learning_rate),
+        number("weight_decay", settings.weight_decay),
+        number("smoothing", settings.smoothing, below=1),
+        whole("batch", settings.batch, 1),
+        whole("evaluate_every", settings.evaluate_every, 1),
+        whole("seed", settings.seed, 0),
+    )

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import CheckpointError, ConfigError, ShapeError
+from ..errors import CheckpointError, ShapeError
 from ..optim import Adam
+from .codes import triples
 from .data import KnowledgeGraph, questions, with_inverses
 from .ranking import Metrics, evaluate
 from .rescal import Rescal
-from .settings import EpochReport, Settings
+from .settings import EpochReport, Settings, checked
 from .steps import Watch, batches, gradient, watched
 
 Array = Any
@@ -49,6 +50,8 @@ class Training:
         A setting has no meaning.
     ShapeError
         The model has other sizes than the graph.
+    IndexError
+        A triple has an entity or relation that the graph has not.
 
     Examples
     --------
@@ -62,12 +65,12 @@ class Training:
     """
 
     def __init__(self, model: Rescal, graph: KnowledgeGraph, settings: Settings | None = None) -> None:
-        settings = settings or Settings()
-        if min(settings.epochs, settings.batch, settings.evaluate_every) < 1 or not 0 <= settings.smoothing < 1:
-            raise ConfigError(f"epochs, batch and evaluate_every start at 1, smoothing is in [0, 1); got {settings}")
+        settings = checked(settings or Settings())
         sizes = (len(graph.entities), 2 * len(graph.relations))
         if (len(model.entities.data), len(model.relations.data)) != sizes:
             raise ShapeError(f"{graph.name} needs a model of {sizes[0]} entities and {sizes[1] // 2} relations")
+        for part in ("train", "valid", "test"):
+            triples(f"{part} triples", getattr(graph, part), sizes[0], sizes[1] // 2)
         self.model, self.graph, self.settings = model, graph, settings
         self.asked = questions(with_inverses(graph.train, len(graph.relations)))
         self.reports: list[EpochReport] = []
@@ -112,18 +115,25 @@ class Training:
         Raises
         ------
         CheckpointError
-            The state does not fit.
+            The state does not fit; nothing was changed.
         """
         parts: dict[str, dict[str, Array]] = {"model": {}, "optimizer": {}}
         for name, array in state.arrays.items():
             part, _, own = name.partition(".")
             parts.setdefault(part, {})[own] = array
+        generator = type(self._rng.bit_generator)()
         try:
-            self._rng.bit_generator.state = state.generator
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise CheckpointError(f"the state has no generator of this kind ({error})") from error
-        self._optimizer.load_state_dict(parts["optimizer"])
+            generator.state = state.generator
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(f"the state has no generator of this kind ({error}); nothing was loaded") from error
+        before = self.model.state_dict()
         self.model.load_state_dict(parts["model"])
+        try:
+            self._optimizer.load_state_dict(parts["optimizer"])
+        except BaseException:
+            self.model.load_state_dict(before)
+            raise
+        self._rng = np.random.Generator(generator)
         self.reports = list(state.reports)
 
     def _epoch(self, epoch: int, watch: Watch) -> EpochReport:

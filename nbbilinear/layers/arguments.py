@@ -9,6 +9,7 @@ from ..errors import BackendError, ConfigError, DTypeError, ShapeError, report
 from ..scalars import whole
 
 Array = Any
+_DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def parameter_dtype(dtype: Any) -> np.dtype[Any]:
@@ -37,10 +38,10 @@ def parameter_dtype(dtype: Any) -> np.dtype[Any]:
         found: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
     except TypeError:
         raise DTypeError(f"dtype of parameters must be float32 or float64, got {dtype!r}") from None
-    if found not in (np.dtype(np.float32), np.dtype(np.float64)):
+    if found not in _DTYPES:
         # Small steps vanish in half precision, integers take no gradient, and the optimisers know no conjugates.
         raise DTypeError(f"dtype of parameters must be float32 or float64, got {found}; convert with .astype first")
-    return found
+    return _DTYPES[_DTYPES.index(found)]  # NumPy's own object, not a copy: the first look compares objects
 
 
 def check_device(device: str | None) -> None:

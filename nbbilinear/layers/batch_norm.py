@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import of_one_library
-from ..errors import ShapeError, report
+from ..errors import ConfigError, ShapeError, report
 from ..scalars import number
 from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype
 from .layer import Layer, LayerGrads, Pullback, gradient_of
@@ -66,6 +66,8 @@ class BatchNorm(Layer):
     ) -> None:
         self.features = feature_count("BatchNorm", "features", features, least=0)
         self.eps, self.momentum = number("BatchNorm: eps", eps), number("BatchNorm: momentum", momentum)
+        if self.momentum > 1:
+            raise ConfigError(f"BatchNorm: momentum must be a share of the batch, 0 to 1, got {momentum!r}")
         check_device(device)
         kind = parameter_dtype(np.float32 if dtype is None else dtype)
         self.weight = Parameter(np.ones(self.features, kind), "weight")

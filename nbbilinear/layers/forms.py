@@ -7,7 +7,7 @@ import numpy as np
 
 from ..forms import FORMS, Form
 from ..functional import BilinearGrads, bilinear, bilinear_vjp
-from ..scalars import random_generator
+from ..scalars import flag, random_generator
 from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype
 from .bilinear import InputGrads
 from .form_sizes import bound_of, letter_sizes
@@ -76,6 +76,7 @@ class FormBilinear(Module):
         in2 = feature_count(owner, "in2_features", in2_features, least=0)
         out = feature_count(owner, "out_features", out_features, least=0)
         check_device(device)
+        bias = flag(f"{owner}: bias", bias)
         sizes = letter_sizes(owner, self.kind, in1, in2, out, options)
         draw = _drawn(random_generator(rng), parameter_dtype(np.float32 if dtype is None else dtype))
         limit = bound_of(self.kind, sizes, in1, in2)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import random_generator
+from ..scalars import flag, random_generator
 from .parameter import Parameter
 
 
@@ -26,4 +26,4 @@ def drawn(
     def one(name: str, shape: tuple[int, ...]) -> Parameter:
         return Parameter(generator.uniform(-bound, bound, shape).astype(dtype, copy=False), name)
 
-    return one("weight", shape), one("bias", shape[:1]) if bias else None
+    return one("weight", shape), one("bias", shape[:1]) if flag("bias", bias) else None

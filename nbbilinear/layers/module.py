@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from ..errors import LayerError
+from ..scalars import flag
 from .arguments import Array, check_device, parameter_dtype
 from .parameter import Buffer, Parameter
 from .state import LoadReport, load_state
@@ -162,7 +163,7 @@ class Module:
         >>> plain.load_state_dict(trained.state_dict(), strict=False)
         LoadReport(missing=(), unexpected=('bias',), mismatched=())
         """
-        return load_state(dict(_named(self)), state, owner=type(self).__name__, strict=strict)
+        return load_state(dict(_named(self)), state, owner=type(self).__name__, strict=flag("strict", strict))
 
     def _keep(self, inputs: Any) -> None:
         """Hold references to a forward's inputs for the one ``backward`` that may follow."""

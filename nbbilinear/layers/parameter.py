@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..devices import moved
+from ..errors import DTypeError
 from .arguments import Array, parameter_dtype
 
 
@@ -53,6 +54,8 @@ class Parameter:
     __slots__ = ("data", "grad", "name")
 
     def __init__(self, data: Array, name: str | None = None) -> None:
+        if isinstance(data, np.ma.MaskedArray):
+            raise DTypeError("Parameter: data is a masked array, whose mask would be lost: pass np.asarray(data)")
         on_device = hasattr(data, "__cuda_array_interface__")
         array = data if isinstance(data, np.ndarray) or on_device else np.asarray(data)
         self.data: Array = array.astype(parameter_dtype(array.dtype), copy=False)

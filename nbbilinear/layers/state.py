@@ -47,12 +47,14 @@ def load_state(own: Mapping[str, Parameter], state: Mapping[str, Array], *, owne
     >>> own["weight"].data
     array([1., 2.])
     """
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"the state of {owner} must be a mapping of names to arrays, got {type(state).__name__}")
     fitting: dict[str, Array] = {}
     faults: dict[str, str] = {}
     for name in (name for name in own if name in state):
         try:
             fitting[name] = _fitted(own[name], state[name])
-        except (TypeError, ValueError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:  # torch refuses a tensor with RuntimeError
             faults[name] = str(error)
     missing = tuple(name for name in own if name not in state)
     unexpected = tuple(name for name in state if name not in own)
@@ -69,6 +71,8 @@ def load_state(own: Mapping[str, Parameter], state: Mapping[str, Array], *, owne
 
 def _fitted(parameter: Parameter, value: Array) -> Array:
     """Return the value as an array that can be copied into the parameter without failing."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("is a masked array, whose mask would be lost")
     array = value if type(value) is type(parameter.data) else np.asarray(value)
     if tuple(array.shape) != parameter.shape:
         raise ValueError(f"has shape {tuple(array.shape)}, expected {parameter.shape}")

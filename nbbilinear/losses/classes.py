@@ -16,7 +16,8 @@ def cross_entropy(scores: Array, targets: Array) -> Loss:
     Parameters
     ----------
     scores : (..., classes) array of float32 or float64
-        Logarithms of unnormalised probabilities. ``-inf`` excludes a class; its target must be 0.
+        Logarithms of unnormalised probabilities. ``-inf`` excludes a class; its target must be 0, or the loss is
+        infinite. A row may exclude all.
     targets : (..., classes) array, or (...) array of integers
         Probabilities: one row for each row of scores. They are not normalised: a row that sums to s weighs s.
         Or the number of the right class: one integer for each row of scores.
@@ -64,9 +65,12 @@ def cross_entropy(scores: Array, targets: Array) -> Loss:
         losses, grad = np.empty(rows, scores.dtype), np.empty_like(scores)
         loops.cross_entropy(*(a.reshape(rows, classes) for a in (scores, targets)), losses, grad.reshape(rows, classes))
         return Loss(losses.mean(), grad)
-    shifted = scores - scores.max(axis=-1, keepdims=True)
+    top = scores.max(axis=-1, keepdims=True)
+    np.copyto(top, 0, where=top == -np.inf)  # a row that excludes every class: it counts 0 where its targets are
+    shifted = scores - top
     grad = np.exp(shifted)
     total, weight = (a.sum(axis=-1, keepdims=True) for a in (grad, targets))
+    np.copyto(total, 1, where=total == 0)
     # 0 log 0 is 0: an excluded class adds nothing, where 0 * -inf would be nan.
     np.copyto(shifted, 0, where=targets == 0)
     shifted *= targets

@@ -68,6 +68,9 @@ def planned(
 def _check_arrays(parameter: Trainable, state: Mapping[str, Array]) -> None:
     data, grad = parameter.data, parameter.grad
     arrays = {"data": data, "grad": grad, **state}
+    if isinstance(data, np.ma.MaskedArray) or isinstance(grad, np.ma.MaskedArray):
+        fault = "a masked array is among them, whose mask would be lost"
+        raise DTypeError(report(f"step: arrays of {_label(parameter)} do not fit", [fault], arrays))
     wrong = [name for name, array in arrays.items() if getattr(array, "shape", None) != data.shape]
     if wrong:
         faults = [f"{name} must have the shape of data" for name in wrong]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..errors import ConfigError
-from ..scalars import number
+from ..scalars import flag, number
 from .checks import Array, Trainable
 from .optimizer import Optimizer
 
@@ -62,7 +62,7 @@ class SGD(Optimizer):
         self.momentum = number("momentum", momentum)
         self.dampening = number("dampening", dampening)
         self.weight_decay = number("weight_decay", weight_decay)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag("nesterov", nesterov)
         if nesterov and (not momentum or dampening):
             raise ConfigError(f"nesterov needs momentum > 0 and dampening 0, got {momentum!r} and {dampening!r}")
         super().__init__(parameters, lr, ("momentum",) if momentum else ())

@@ -7,6 +7,8 @@ import numpy as np
 from ..errors import CheckpointError
 from .checks import Array
 
+_MOST = 2**53  # a step is counted in float64 where it is a power's exponent
+
 
 def load_state(states: Sequence[Mapping[str, Array]], state: Mapping[str, Array]) -> list[int]:
     """Copy a state into the state arrays and return the step counts.
@@ -35,6 +37,10 @@ def load_state(states: Sequence[Mapping[str, Array]], state: Mapping[str, Array]
     >>> momentum
     array([1., 2.])
     """
+    if not isinstance(state, Mapping):
+        raise CheckpointError(
+            f"the state of the optimizer must be a mapping of names to arrays, got {type(state).__name__}"
+        )
     own = {f"{position}.{slot}": array for position, slots in enumerate(states) for slot, array in slots.items()}
     counts = [f"{position}.step" for position in range(len(states))]
     expected = {*own, *counts}
@@ -47,7 +53,7 @@ def load_state(states: Sequence[Mapping[str, Array]], state: Mapping[str, Array]
                 fitting[key] = _fitted(own[key], state[key])
             else:
                 steps.append(_count(state[key]))
-        except (TypeError, ValueError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             faults.append(f"{key} {error}")
     if faults:
         raise CheckpointError("\n  - ".join(["the state does not fit the optimizer; nothing was loaded", *faults]))
@@ -57,6 +63,8 @@ def load_state(states: Sequence[Mapping[str, Array]], state: Mapping[str, Array]
 
 
 def _fitted(slot: Array, value: Array) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("is a masked array, whose mask would be lost")
     array = value if type(value) is type(slot) else np.asarray(value)
     if array.shape != slot.shape:
         raise ValueError(f"has shape {tuple(array.shape)}, expected {slot.shape}")
@@ -67,6 +75,6 @@ def _fitted(slot: Array, value: Array) -> Array:
 
 def _count(value: Array) -> int:
     array = np.asarray(value)
-    if array.shape != () or array.dtype.kind not in "iu" or array < 0:
-        raise ValueError(f"must be a whole number >= 0, got {value!r}")
+    if array.shape != () or array.dtype.kind not in "iu" or not 0 <= array < _MOST:
+        raise ValueError(f"must be a whole number >= 0 and < 2**53, got {value!r}")
     return int(array)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ..kg.settings import Settings
 
+FILES = "metrics.json", "rescal.npz", "training.png"
 _USUAL = Settings()
 
 
@@ -23,6 +24,8 @@ class Options(NamedTuple):
         As :class:`nbbilinear.kg.Settings`; the seed is that of the initial values too.
     checkpoint : pathlib.Path, optional
         The file to keep the training in after every epoch, and to take it up from.
+    overwrite : bool
+        Whether files of an earlier run in ``output`` may be replaced.
     quiet : bool
         One line at the end, and nothing else.
     """
@@ -36,6 +39,7 @@ class Options(NamedTuple):
     weight_decay: float = _USUAL.weight_decay
     batch: int = _USUAL.batch
     checkpoint: Path | None = None
+    overwrite: bool = False
     quiet: bool = False
 
     def settings(self) -> Settings:

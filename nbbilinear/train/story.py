@@ -21,13 +21,23 @@ from ..runs.display import progress
 from ..runs.pulse import counted
 from ..runs.tables import results as table
 from .keeper import Keeper
-from .options import Options
+from .options import FILES, Options
+
+UNFINISHED = "unfinished.npz"
 
 
 def tell(options: Options) -> None:
     """Do what :func:`nbbilinear.train.run` says."""
     console = screen(quiet=options.quiet)
-    files.check(options.output)
+    with files.filled(options.output, FILES, overwrite=options.overwrite) as folder:
+        last = _tell(console, options, folder)
+    console.print(f"Wrote {', '.join(FILES)} to {options.output}", soft_wrap=True)
+    if options.quiet:
+        screen(quiet=False).print(last, soft_wrap=True)
+
+
+def _tell(console: Console, options: Options, folder: Path) -> str:
+    """Fill the folder; return a quiet run's line."""
     with counted(console) as watch:
         reading = read_folder(options.triples, watch)
     for line in _left_out(reading):
@@ -35,7 +45,7 @@ def tell(options: Options) -> None:
     graph = reading.graph
     model = Rescal(len(graph.entities), len(graph.relations), options.dim, rng=options.seed)
     training = Training(model, graph, options.settings())
-    with Keeper(training, options.checkpoint) as keeper:
+    with Keeper(training, options.checkpoint, options.output / UNFINISHED) as keeper:
         if keeper.epoch:
             console.print(f"Going on after epoch {keeper.epoch} of {options.epochs}", soft_wrap=True)
         seconds = _train(console, training, keeper)
@@ -43,10 +53,8 @@ def tell(options: Options) -> None:
             test = evaluate(watched(model.scores, "ranking the test part", len(graph.test), watch), graph, graph.test)
         row = results.own("this run", test.both, options.dim, options.seed, options.epochs, seconds)
         console.print(table(f"Link prediction on {graph.name}, test part: filtered ranks of heads and tails", [row]))
-        names = _keep(options, reading, training, test, seconds)
-    console.print(f"Wrote {', '.join(names)} to {options.output}", soft_wrap=True)
-    if options.quiet:
-        screen(quiet=False).print(f"{graph.name}: test MRR {test.both.mrr:.4f}, {options.output}", soft_wrap=True)
+        _keep(folder, options, reading, training, test, seconds)
+    return f"{graph.name}: test MRR {test.both.mrr:.4f}, {options.output}"
 
 
 def _left_out(reading: Reading) -> Iterator[str]:
@@ -81,16 +89,15 @@ def _train(console: Console, training: Training, keeper: Keeper) -> float:
     return keeper.seconds + perf_counter() - begin
 
 
-def _keep(options: Options, reading: Reading, training: Training, test: Evaluation, seconds: float) -> list[str]:
-    """Fill the folder; return the names of its files."""
+def _keep(
+    folder: Path, options: Options, reading: Reading, training: Training, test: Evaluation, seconds: float
+) -> None:
     graph = training.graph
     settings = {"dim": options.dim, **training.settings._asdict()}
     sizes = {part: len(getattr(graph, part)) for part in ("entities", "relations", "train", "valid", "test")}
     left_out = {"repeated": reading.repeated, "unseen": reading.unseen, "known": reading.known}
-    with files.filled(options.output) as folder:
-        title = f"RESCAL on {graph.name}, d={options.dim}, seed {options.seed}"
-        plot.draw(folder / "training.png", title, training.reports, test.both.mrr)
-        NamedRescal(training.model, graph.entities, graph.relations).save(folder / "rescal.npz")
-        facts = results.facts(graph.name, test, training.reports, seconds, settings)
-        files.write_json(folder / "metrics.json", facts | {"sizes": sizes, "triples": left_out})
-        return sorted(file.name for file in Path(folder).iterdir())
+    title = f"RESCAL on {graph.name}, d={options.dim}, seed {options.seed}"
+    plot.draw(folder / "training.png", title, training.reports, test.both.mrr)
+    NamedRescal(training.model, graph.entities, graph.relations).save(folder / "rescal.npz")
+    facts = results.facts(graph.name, test, training.reports, seconds, settings)
+    files.write_json(folder / "metrics.json", facts | {"sizes": sizes, "triples": left_out})

@@ -1,11 +1,16 @@
 """Binaries on disk: whole or not read, of one user, and one for everything they depend on."""
 
 import os
+import sys
+import tomllib
 import types
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nbbilinear as nbl
 from nbbilinear.backends.cuda import cache, launch
 from nbbilinear.backends.cuda.tiles import Kernel, Tile
 from nbbilinear.errors import BackendError
@@ -85,11 +90,42 @@ def test_a_launch_has_its_blocks_threads_and_32_bit_integers(folder, monkeypatch
 
 
 def test_what_cannot_be_compiled_is_an_error_with_its_reason(folder, monkeypatch):
-    import sys
+    def compiled(*_):
+        raise AttributeError("module 'numpy' has no attribute 'row_stack'")
 
-    monkeypatch.setitem(sys.modules, "nbbilinear.backends.cuda.compiling", None)
-    with pytest.raises(BackendError, match=r"'forward' cannot be compiled for compute capability 9\.0: "):
-        launch._compile(KERNEL, (9, 0), cache.file_of(KERNEL, (9, 0)))
+    for module in (None, types.SimpleNamespace(compiled=compiled)):
+        monkeypatch.setitem(sys.modules, "nbbilinear.backends.cuda.compiling", module)
+        with pytest.raises(BackendError, match=r"compute capability 9\.0: \w+Error: .*'cupy' needs no compiler"):
+            launch._compile(KERNEL, (9, 0), cache.file_of(KERNEL, (9, 0)))
+
+
+@pytest.mark.parametrize(("compiler", "broken"), [("0.30.4", True), ("0.31.0", False), (None, False)])
+def test_a_plan_leaves_out_a_compiler_that_cannot_work_with_this_numpy(compiler, broken, monkeypatch):
+    """NumPy 2.5 has no row_stack, of which numba-cuda 0.30 makes use."""
+    monkeypatch.delattr(np, "row_stack", raising=False)
+
+    def version(name):
+        if compiler is None:
+            raise PackageNotFoundError(name)
+        return compiler
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    found = device.module()
+    here = types.SimpleNamespace(id=0, compute_capability="90", attributes={"MultiProcessorCount": 132})
+    found.cuda.Device = lambda *_: here
+    with device.in_place_of_cupy(found):
+        x1, x2, weight = (found.asarray(np.zeros(shape, "f4")) for shape in ((65536, 32), (65536, 32), (32, 32, 32)))
+        assert nbl.plan(x1, x2, weight).chosen.label.partition("/")[0] == ("cupy" if broken else "cuda")
+        if broken:
+            with pytest.raises(BackendError, match=r"numba-cuda 0\.30\.4.* NumPy .*: pip install \"numpy<2\.5\""):
+                nbl.plan(x1, x2, weight, backend="cuda")
+
+
+def test_the_extras_of_devices_have_a_numpy_with_which_their_compiler_works():
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    for name in ("cuda12", "cuda13"):
+        assert "numpy<2.5" in extras["optional-dependencies"][name]
 
 
 def test_a_kernel_is_compiled_to_a_binary_without_a_device(folder):

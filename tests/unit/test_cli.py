@@ -90,7 +90,7 @@ def test_quiet_demo_prints_one_line_and_overwrites(shown, tmp_path):
     """In a folder where a demonstration with another seed has left its files."""
     shutil.copytree(shown[1], tmp_path, dirs_exist_ok=True)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    done = nbbilinear(*SMALL, "--quiet", "--seed", 2, "--output", tmp_path)
+    done = nbbilinear(*SMALL, "--quiet", "--overwrite", "--seed", 2, "--output", tmp_path)
     assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
     assert json.loads((tmp_path / "metrics.json").read_text())["settings"]["seed"] == 2
     assert {file.name for file in tmp_path.iterdir()} == FILES
@@ -132,7 +132,7 @@ def test_demo_that_fails_at_the_end_leaves_the_folder_as_it_was(tmp_path, monkey
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "metrics.json").write_text("old")
     monkeypatch.setattr(story.files, "write_json", full)
-    assert cli.main([*SMALL, "--quiet", "--output", str(tmp_path / "out")]) == 1
+    assert cli.main([*SMALL, "--quiet", "--overwrite", "--output", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err == "nbbilinear: [Errno 28] No space left on device\n"
     assert [(file.name, file.read_text()) for file in (tmp_path / "out").iterdir()] == [("metrics.json", "old")]
     assert [file.name for file in tmp_path.iterdir()] == ["out"]

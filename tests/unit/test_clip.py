@@ -56,6 +56,23 @@ def test_small_gradients_keep_their_bits():
     np.testing.assert_array_equal(parameter.grad, grad)
 
 
+@pytest.mark.parametrize("exponent", [-1060, -600, -530, 510, 530, 1018])
+def test_the_norm_is_there_where_squares_are_not(exponent):
+    grads = [np.array([3.0, -4.0]), np.array([12.0]), np.array([])]
+    parameters = [one(np.ldexp(grad, exponent)) for grad in grads]
+    norm = clip_gradients(parameters, np.ldexp(6.5, exponent))
+    assert norm == np.ldexp(13.0, exponent)
+    factor = 6.5 / (13.0 + 1e-6 * 2.0 ** min(-exponent, 1000))  # torch, too, adds 1e-6 to the norm
+    for parameter, grad in zip(parameters, grads, strict=True):
+        np.testing.assert_allclose(parameter.grad, np.ldexp(grad, exponent) * factor, rtol=1e-12)
+
+
+def test_a_factor_that_float32_has_few_bits_for_is_exact_all_the_same():
+    parameter = one(np.full(64, 3e38, np.float32))
+    clip_gradients([parameter], 1.0)
+    np.testing.assert_allclose(parameter.grad, 0.125, rtol=1e-6)
+
+
 def test_large_float32_does_not_overflow():
     parameter = one(np.full(4, 1e30, np.float32))
     assert clip_gradients([parameter], 1.0) == pytest.approx(2e30)

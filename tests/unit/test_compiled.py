@@ -101,6 +101,10 @@ def test_special_scores_as_the_twin():
     assert loss.grad[0, 3] == 0
     targets[0] = np.eye(8)[3]
     assert [one.value for one in both(lambda: cross_entropy(scores, targets))] == [np.inf, np.inf]
+    scores[3], targets[3], targets[0] = -np.inf, 0, 0
+    loss, plain = both(lambda: cross_entropy(scores, targets))
+    np.testing.assert_allclose(loss.value, plain.value, rtol=1e-13)
+    assert not loss.grad[3].any()
     scores[2, 0] = np.nan
     for one in both(lambda: cross_entropy(scores, targets)):
         assert np.isnan(one.value)

@@ -143,6 +143,7 @@ def test_a_layer_and_a_matrix():
         (lambda: nbl.compress(WEIGHT, "diagonal"), nbl.ShapeError, "expected square"),
         (lambda: nbl.compress(SQUARE, "diagonal", rank=1), nbl.ConfigError, "neither rank nor rel_error"),
         (lambda: nbl.compress(WEIGHT.astype(int), "low_rank", rank=1), nbl.DTypeError, "expected floats"),
+        (lambda: nbl.compress(WEIGHT.astype("f2"), "low_rank", rank=1), nbl.DTypeError, "float32 or float64"),
         (lambda: nbl.compress(WEIGHT[None], "low_rank", rank=1), nbl.ShapeError, "one by one"),
         (lambda: nbl.compress(WEIGHT, "low_rank", rank=1, blocks=2), nbl.ConfigError, "options none; given: blocks="),
     ],
@@ -154,3 +155,39 @@ def test_refusals(call, kind, said):
 
 def test_every_method_is_of_a_form():
     assert set(_TABLE) <= set(forms.FORMS)
+
+
+OPTIONS = {
+    "low_rank": {"rank": 2}, "kronecker": {"rank": 2, "factor1": 2, "factor2": 3}, "block_diagonal": {"blocks": 2},
+    "sparse": {"rank": 20}, "cp": {"rank": 2}, "tucker": {"rank": 2}, "block_term": {"rank": 1, "blocks": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("dtype", "exponents"), [("float32", (-90, 84)), ("float64", (-700, 700))])
+@pytest.mark.parametrize("form", _TABLE)
+def test_the_form_and_its_error_scale_with_the_weight(form, dtype, exponents):
+    """By powers of two, where squares of the weight are there and where they are not."""
+    if form in ("cp", "tucker", "block_term"):
+        pytest.importorskip("tensorly")
+    weight = SQUARE.astype(dtype)
+    wanted = nbl.compress(weight, form, **OPTIONS.get(form, {}))
+    assert wanted.rel_error > 0.1
+    for exponent in exponents:
+        found = nbl.compress(np.ldexp(weight, exponent), form, **OPTIONS.get(form, {}))
+        assert found.rel_error == wanted.rel_error
+        np.testing.assert_array_equal(found.form.expand(), np.ldexp(wanted.form.expand(), exponent))
+    if "rank" in OPTIONS.get(form, {}) and form not in ("cp", "block_term"):
+        limits = [nbl.compress(np.ldexp(weight, e), form, rel_error=0.5, **{
+            name: size for name, size in OPTIONS[form].items() if name != "rank"
+        }).rel_error for e in (0, *exponents)]  # fmt: skip
+        assert limits[0] <= 0.5
+        assert limits == [limits[0]] * 3
+
+
+@pytest.mark.parametrize("form", _TABLE)
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(form, odd):
+    weight = SQUARE.copy()
+    weight[1, 2, 3] = odd
+    with pytest.raises(nbl.ConfigError, match="numbers must be finite"):
+        nbl.compress(weight, form, **OPTIONS.get(form, {}))

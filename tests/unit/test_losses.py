@@ -98,6 +98,16 @@ def test_excluded_classes():
     assert cross_entropy(scores, np.array([[0.0, 1.0, 0.0]])).value == np.inf
 
 
+def test_a_row_that_excludes_every_class_counts_what_its_targets_are():
+    scores, targets = problem()
+    scores[2], targets[2] = -np.inf, 0
+    loss, others = cross_entropy(scores, targets), cross_entropy(np.delete(scores, 2, 0), np.delete(targets, 2, 0))
+    assert loss.value == pytest.approx(others.value * 5 / 6)
+    np.testing.assert_allclose(np.delete(loss.grad, 2, 0), others.grad * 5 / 6)
+    assert not loss.grad[2].any()
+    assert cross_entropy(scores, np.full_like(targets, 0.2)).value == np.inf
+
+
 def test_nan_is_not_lost():
     scores, targets = np.array([[0.0, np.nan], [0.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 0.0]])
     loss = cross_entropy(scores, targets)

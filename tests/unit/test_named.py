@@ -68,3 +68,31 @@ def test_names_that_are_none_or_do_not_fit_are_refused(wrong, named, tmp_path):
     np.savez(tmp_path / "m.npz", **arrays)
     with pytest.raises(CheckpointError):
         NamedRescal.load(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"entities": NATIONS.entities[:3]}, "14 entities and 55 relations cannot be saved with 3 and 55 names"),
+        ({"relations": np.append(NATIONS.relations, "x")}, "with 14 and 56 names"),
+        ({"entities": np.array(["a\nb", *NATIONS.entities[1:]])}, "line end cannot be saved: 'a\\\\nb'"),
+        ({"entities": np.array(["\ud800", *NATIONS.entities[1:]], object)}, "cannot be saved as UTF-8"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(change, said, named, tmp_path):
+    named.save(tmp_path / "m.npz")
+    before = (tmp_path / "m.npz").read_bytes()
+    with pytest.raises(ConfigError, match=said):
+        named._replace(**change).save(tmp_path / "m.npz")
+    named.model.entities.data = named.model.entities.data[:, :4]
+    for model in (named, named.model):
+        with pytest.raises(ConfigError, match=r"cannot be saved: expected entities \(N, d\)"):
+            model.save(tmp_path / "m.npz")
+    assert (tmp_path / "m.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("most", [-1, 1.5, "3"])
+def test_what_is_no_count_is_refused(most, named):
+    with pytest.raises(ConfigError, match="most must be a whole number >= 0"):
+        named.tails("usa", "aidenemy", most=most)
+    assert named.tails("usa", "aidenemy", most=0) == []

@@ -12,6 +12,7 @@ from nbbilinear.kg import ranking
 from nbbilinear.kg.data import load
 from nbbilinear.kg.ranking import Metrics, evaluate, filtered_ranks, ranks
 from nbbilinear.kg.rescal import Rescal
+from nbbilinear.kg.training import Training
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "kg"
 RECORDED = {"mrr": "mrr", "hits1": "hits@1", "hits3": "hits@3", "hits10": "hits@10"}
@@ -123,3 +124,18 @@ def test_a_block_of_questions_has_no_more_scores_than_there_may_be(cells, monkey
 
 def test_metrics_of_known_ranks():
     assert Metrics.of(np.array([1, 2, 3.5, 10, 20])) == pytest.approx((1.9357142857142857 / 5, 0.2, 0.4, 0.8))
+
+
+@pytest.mark.parametrize("wrong", [[-1, 0, 1], [0, -1, 1], [0, 0, -1], [14, 0, 1], [0, 55, 1], [0, 0, 14]])
+def test_triples_of_what_the_graph_has_not_are_refused(wrong):
+    nations = load("nations")
+    triples = np.array([[0, 0, 1], wrong])
+    with pytest.raises(IndexError, match="must be >= 0 and < "):
+        evaluate(lambda heads, relations: np.zeros((len(heads), 14)), nations, triples)
+    with pytest.raises(IndexError, match="of valid triples"):
+        Training(Rescal(14, 55, 2, rng=0), nations._replace(valid=triples))
+
+
+def test_a_true_answer_that_no_entity_is_has_no_rank():
+    with pytest.raises(IndexError):
+        filtered_ranks(np.zeros((1, 3)), np.array([-1]), np.zeros((1, 3), bool))

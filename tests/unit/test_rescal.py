@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from nbbilinear.errors import CheckpointError, ConfigError
+from nbbilinear.errors import CheckpointError, ConfigError, DTypeError, ShapeError
 from nbbilinear.kg.rescal import Rescal
 
 HEADS, RELATIONS = np.array([3, 0, 3, 3, 1]), np.array([2, 0, 2, 5, 0])  # heads and relations come again
@@ -81,9 +81,9 @@ def test_same_seed_same_model_and_another_seed_another():
     assert not (states[0] == states[2]).any()
 
 
-@pytest.mark.parametrize("sizes", [(0, 1, 1), (1, 0, 1), (1, 1, 0), (-1, 1, 1)])
+@pytest.mark.parametrize("sizes", [(0, 1, 1), (1, 0, 1), (1, 1, 0), (-1, 1, 1), (1.5, 1, 1), (1, 1, "2")])
 def test_sizes_without_meaning_are_refused(sizes):
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="must be a whole number >= 1"):
         Rescal(*sizes)
 
 
@@ -178,10 +178,40 @@ def test_a_missing_file_is_the_system_s_error(tmp_path):
         Rescal.load(tmp_path / "none.npz")
 
 
-@pytest.mark.parametrize(("heads", "relations"), [([4], [0]), ([0], [6])])
-def test_entities_and_relations_that_are_not_there_are_index_errors(heads, relations):
-    with pytest.raises(IndexError):
-        small().scores(heads, relations)
+@pytest.mark.parametrize(
+    ("heads", "relations", "error"),
+    [
+        ([4], [0], IndexError),
+        ([0], [6], IndexError),
+        ([-1], [0], IndexError),
+        ([0, 1], [0, -1], IndexError),
+        ([0.5], [0], DTypeError),
+        ([True], [0], DTypeError),
+        ([[0]], [0], ShapeError),
+        ([0, 1], [0], ShapeError),
+        ([[0], [0, 1]], [0], ShapeError),
+    ],
+)
+def test_entities_and_relations_that_are_not_there_are_errors(heads, relations, error):
+    model = small()
+    with pytest.raises(error):
+        model.scores(heads, relations)
+    with pytest.raises(error):
+        model.backward(np.ones((len(heads), 4)), heads, relations)
+    if heads == [0] and error is IndexError:
+        with pytest.raises(error):
+            model.clear(relations)
+    assert model.entities.grad is model.relations.grad is None
+
+
+def test_no_question_has_no_scores():
+    assert small().scores([], []).shape == (0, 4)
+
+
+@pytest.mark.parametrize("more", [{"rng": "x"}, {"rng": -1}, {"dtype": "int32"}, {"dtype": "nonsense"}])
+def test_what_is_no_seed_or_dtype_is_refused(more):
+    with pytest.raises((ConfigError, DTypeError)):
+        Rescal(2, 1, 1, **more)
 
 
 def test_the_reason_of_a_damaged_file_is_short(tmp_path):

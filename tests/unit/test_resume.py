@@ -1,5 +1,6 @@
 """A training kept in a file and taken up again: the same bits, or a sentence that says why not."""
 
+import json
 import os
 import signal
 import stat
@@ -137,6 +138,52 @@ def test_another_format_is_refused(kept, monkeypatch):
     monkeypatch.setattr(resume, "_VERSION", 2)
     with pytest.raises(CheckpointError, match="format 1, expected 2"):
         resume.resume(kept, new())
+
+
+def facts_with(**change):
+    return lambda facts: facts | change
+
+
+ODD = {
+    "no list of facts": lambda _: [],
+    "nested": lambda facts: facts | {"reports": json.loads("[" * 900 + "]" * 900)},
+    "no settings": facts_with(settings=None),
+    "no generator": facts_with(generator={}),
+    "another generator": facts_with(generator={"bit_generator": "MT19937"}),
+    "a generator of numbers": facts_with(generator=3),
+    "seconds of words": facts_with(seconds="long"),
+    "seconds of none": facts_with(seconds=None),
+    "reports of none": facts_with(reports=None),
+    "an epoch that is missing": lambda facts: facts | {"reports": facts["reports"][1:]},
+    "a loss of words": lambda facts: facts | {"reports": [one | {"loss": "abcd"} for one in facts["reports"]]},
+    "a loss that is not finite": lambda facts: facts | {"reports": [one | {"loss": 1e999} for one in facts["reports"]]},
+    "metrics too few": lambda facts: facts | {"reports": [one | {"valid": [1.0]} for one in facts["reports"]]},
+}
+WRONG = {
+    "a parameter of another size": ("model.entities", lambda a: a[1:]),
+    "a parameter that is not finite": ("model.entities", lambda a: np.full_like(a, np.nan)),
+    "a moment of another size": ("optimizer.0.first_moment", lambda a: a[1:]),
+    "a step below 0": ("optimizer.0.step", lambda a: a - 1000),
+    "a step beyond counting": ("optimizer.0.step", lambda a: a + 2**62),
+}
+
+
+@pytest.mark.parametrize("odd", [*ODD, *WRONG])
+def test_odd_contents_with_a_checksum_are_refused_and_nothing_is_changed(odd, kept):
+    with np.load(kept) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "sha256"}
+    if odd in ODD:
+        facts = ODD[odd](json.loads(arrays["facts"].tobytes()))
+        arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    else:
+        name, change = WRONG[odd]
+        arrays[name] = change(arrays[name])
+    np.savez(kept, **arrays, sha256=resume._digest(arrays))
+    training = new()
+    fresh = bits(training)
+    with pytest.raises(CheckpointError, match=str(kept)):
+        resume.resume(kept, training)
+    assert bits(training) == fresh
 
 
 @pytest.mark.parametrize("content", [b"", b"mine", bytes(1000)])

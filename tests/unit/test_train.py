@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 
@@ -193,7 +194,7 @@ def test_stopped_and_resumed_ends_with_the_bits_of_a_training_that_was_not(place
     assert inside(place, *long) == 0
     whole = parameters(place / "out" / "rescal.npz")
     reports = json.loads((place / "out" / "metrics.json").read_text())["epochs"]
-    (place / "out" / "rescal.npz").unlink()
+    shutil.rmtree(place / "out")
     checkpoint = place / "c.npz"
     code, errors = stopped_after(place, "3/60", *long[:-1], "--checkpoint", checkpoint)
     assert code == 130
@@ -213,7 +214,7 @@ def test_a_finished_checkpoint_gives_the_same_files_at_once(place):
     arguments = ("--quiet", *SMALL, "--checkpoint", place / "c.npz")
     assert inside(place, *arguments) == 0
     first = (parameters(place / "out" / "rescal.npz"), json.loads((place / "out" / "metrics.json").read_text()))
-    assert inside(place, *arguments) == 0
+    assert inside(place, *arguments, "--overwrite") == 0
     facts = json.loads((place / "out" / "metrics.json").read_text())
     assert parameters(place / "out" / "rescal.npz") == first[0]
     assert facts | {"seconds": first[1]["seconds"]} == first[1]
@@ -258,11 +259,13 @@ def test_killed_and_resumed_as_a_process(place):
         with subprocess.Popen(command(place, *arguments), stdout=subprocess.PIPE, text=True) as process:
             assert any("epoch" in line and "loss" in line for line in process.stdout)
             process.kill()
-    assert {file.name for file in place.iterdir() if not file.name.startswith(".c.npz.")} == {"nations", "c.npz"}
+    visible = {file.name for file in place.rglob("*") if not file.name.startswith(".")}
+    assert visible == {"nations", "train.tsv", "valid.tsv", "test.tsv", "c.npz", "out"}
     assert inside(place, "--quiet", *arguments) == 0
-    assert {file.name for file in place.iterdir()} == {"nations", "c.npz", "out"}
+    assert {file.name for file in place.iterdir()} == {"nations", "c.npz", "out"}  # what was left is cleared
+    assert {file.name for file in (place / "out").iterdir()} == FILES
     resumed = parameters(place / "out" / "rescal.npz")
-    assert inside(place, "--quiet", *arguments[:-2]) == 0
+    assert inside(place, "--quiet", "--overwrite", *arguments[:-2]) == 0
     assert parameters(place / "out" / "rescal.npz") == resumed
 
 
@@ -270,18 +273,36 @@ def test_seconds_of_all_runs_are_added(tmp_path):
     from nbbilinear.train.keeper import Keeper
 
     for run, before in ((1.5, 0.0), (2.0, 1.5), (0.0, 3.5)):
-        keeper = Keeper(Training(Rescal(14, 55, 2, rng=0), NATIONS), tmp_path / "c.npz")
+        keeper = Keeper(Training(Rescal(14, 55, 2, rng=0), NATIONS), tmp_path / "c.npz", tmp_path)
         assert keeper.seconds == before
         keeper.keep(run)
 
 
-@pytest.mark.thorough
-def test_stopped_without_a_checkpoint_says_that_nothing_was_written(place):
-    assert stopped_after(place, "1/9999", "--dim", "8", "--epochs", "9999") == (
-        130,
-        "nbbilinear: stopped; nothing was written\n",
-    )
+def test_stopped_in_the_first_epoch_says_that_nothing_was_written(place, monkeypatch, capsys):
+    from nbbilinear.train import story
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(story, "compile_kernels", stop)
+    assert inside(place, *SMALL) == 130
+    assert capsys.readouterr().err == "nbbilinear: stopped; nothing was written\n"
     assert [file.name for file in place.iterdir()] == ["nations"]
+
+
+def test_stopped_without_a_checkpoint_keeps_what_was_learnt_and_says_where(place):
+    long = ("--dim", "16", "--epochs", "60")
+    for name in ("unfinished.npz", "unfinished-2.npz"):  # the second run does not take the first one's
+        code, errors = stopped_after(place, "3/60", *long)
+        kept = place / "out" / name
+        assert code == 130
+        assert errors.startswith(f"nbbilinear: stopped; {kept} has epoch ")
+        assert errors.endswith(f" of 60: the same command with --checkpoint {kept} goes on from there\n")
+    assert {file.name for file in (place / "out").iterdir()} == {"unfinished.npz", "unfinished-2.npz"}
+    assert inside(place, *long, "--checkpoint", kept) == 0
+    resumed = parameters(place / "out" / "rescal.npz")
+    assert inside(place, *long, "--overwrite") == 0
+    assert parameters(place / "out" / "rescal.npz") == resumed
 
 
 @pytest.mark.parametrize(
@@ -296,7 +317,7 @@ def test_stopped_without_a_checkpoint_says_that_nothing_was_written(place):
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(change, said, place, capsys):
-    arguments = (*SMALL, "--checkpoint", place / "c.npz")
+    arguments = (*SMALL, "--overwrite", "--checkpoint", place / "c.npz")
     assert inside(place, "--quiet", *arguments) == 0
     before, files = (place / "c.npz").read_bytes(), sorted(file.stat() for file in (place / "out").iterdir())
     assert inside(place, "--quiet", *arguments, *change) == 2
@@ -308,7 +329,7 @@ def test_a_checkpoint_of_another_training_is_refused(change, said, place, capsys
 
 
 def test_a_checkpoint_of_other_triples_or_of_none_is_refused(place, capsys):
-    arguments = ("--quiet", *SMALL, "--checkpoint", place / "c.npz")
+    arguments = ("--quiet", *SMALL, "--overwrite", "--checkpoint", place / "c.npz")
     assert inside(place, *arguments) == 0
     (place / "nations" / "test.tsv").write_text("uk\tembassy\tusa\n")
     assert inside(place, *arguments) == 2
@@ -351,7 +372,7 @@ def test_a_full_disk_at_the_end_leaves_the_folder_as_it_was(place, monkeypatch, 
     monkeypatch.setattr(story.files, "write_json", full)
     (place / "out").mkdir()
     (place / "out" / "metrics.json").write_text("old")
-    assert inside(place, "--quiet", *SMALL, "--checkpoint", place / "c.npz") == 1
+    assert inside(place, "--quiet", *SMALL, "--overwrite", "--checkpoint", place / "c.npz") == 1
     assert capsys.readouterr().err == "nbbilinear: [Errno 28] No space left on device\n"
     assert [(file.name, file.read_text()) for file in (place / "out").iterdir()] == [("metrics.json", "old")]
     assert {file.name for file in place.iterdir()} == {"nations", "out", "c.npz"}
@@ -431,7 +452,7 @@ def test_a_quiet_training_prints_one_line(place, capsys):
 def test_same_seed_same_bits_and_another_seed_others(place):
     found = []
     for seed in ("3", "3", "4"):
-        assert inside(place, "--quiet", *SMALL, "--seed", seed) == 0
+        assert inside(place, "--quiet", *SMALL, "--overwrite", "--seed", seed) == 0
         found.append(parameters(place / "out" / "rescal.npz"))
     assert found[0] == found[1] != found[2]
 

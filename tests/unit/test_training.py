@@ -151,7 +151,20 @@ def test_loss_is_the_smoothed_cross_entropy_of_the_answers():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"batch": 0}, {"evaluate_every": 0}, {"smoothing": 1.0}, {"smoothing": -0.1}]
+    "wrong",
+    [
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"batch": 0},
+        {"batch": "64"},
+        {"evaluate_every": 0},
+        {"smoothing": 1.0},
+        {"smoothing": -0.1},
+        {"learning_rate": math.nan},
+        {"weight_decay": -1},
+        {"seed": -1},
+        {"seed": 0.5},
+    ],
 )
 def test_settings_without_meaning_are_refused_before_the_first_epoch(wrong):
     with pytest.raises(ConfigError):

@@ -4,7 +4,10 @@ Same input, same shapes, same kind of device, same bits: sums are cut by sizes a
 atomics. Pairs are two matrix products, which are cuBLAS's.
 """
 
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+
+import numpy as np
 
 from ... import devices
 from .. import gemm
@@ -29,6 +32,8 @@ def _device() -> Cuda:
         )
     if missing := [name for name in ("numba_cuda", "cuda.core") if not _is_installed(name)]:
         raise ImportError(f"{' and '.join(missing)} is not installed, which compiles the kernels: {devices.PIP}")
+    if misfit := _misfit():
+        raise ImportError(misfit)
     return Cuda(here.attributes["MultiProcessorCount"], int(here.compute_capability))
 
 
@@ -37,6 +42,20 @@ def _is_installed(name: str) -> bool:
         return find_spec(name) is not None
     except ModuleNotFoundError:
         return False
+
+
+def _misfit() -> str | None:
+    """Why the compiler that is installed cannot work; None where nothing is known against it."""
+    try:
+        found = version("numba-cuda")
+    except PackageNotFoundError:
+        return None
+    if hasattr(np, "row_stack") or not found.startswith("0.30."):
+        return None
+    return (
+        f"numba-cuda {found}, which compiles the kernels, cannot do so with NumPy {np.__version__}: "
+        "pip install \"numpy<2.5\"; backend 'cupy' runs here as it is"
+    )
 
 
 _GEMM = gemm.kernels("cuda", OnCuPy, _PRODUCTS, 64 << 20)

@@ -85,8 +85,10 @@ def _compile(kernel: Kernel, capability: tuple[int, int], file: Any) -> None:
         from .compiling import compiled  # noqa: PLC0415  the compilers are needed for what is not in the cache
 
         found = compiled(kernel, capability)
-    except (ImportError, RuntimeError) as failed:
-        wanted = "{}.{}".format(*capability)
-        message = f"kernel {kernel.name!r} cannot be compiled for compute capability {wanted}: {failed}"
-        raise BackendError(message) from failed
+    except Exception as failed:  # of any kind: compilers let AttributeErrors of their own through
+        wanted, reason = "{}.{}".format(*capability), f"{type(failed).__name__}: {failed}"
+        raise BackendError(
+            f"kernel {kernel.name!r} cannot be compiled for compute capability {wanted}: {reason}; backend 'cupy' "
+            "needs no compiler: choose it with nbbilinear.config(backend='cupy')"
+        ) from failed
     cache.write(file, found.code, found.entry)

@@ -56,6 +56,8 @@ def _shift(scores: Array, shifted: Array, start: int, stop: int) -> None:
         top = scores[b, 0]
         for k in range(scores.shape[1]):
             top = max(top, scores[b, k])
+        if top == -np.inf:  # a row that excludes every class: it counts 0 where its targets are
+            top = scores.dtype.type(0)
         for k in range(scores.shape[1]):
             shifted[b, k] = scores[b, k] - top
 
@@ -71,6 +73,8 @@ def _cross_entropy(shifted: Array, targets: Array, losses: Array, grad: Array, s
             weight += targets[b, k]
             # 0 log 0 is 0: an excluded class adds nothing, where 0 * -inf would be nan.
             loss -= zero if targets[b, k] == zero else targets[b, k] * shifted[b, k]
+        if total == 0.0:
+            total = 1.0
         losses[b] = loss + weight * np.log(total)
         factor = grad.dtype.type(weight / total)
         for k in range(grad.shape[1]):
