@@ -20,7 +20,7 @@ MODULES = [import_module(found.name) for found in pkgutil.iter_modules(simd.__pa
 MACHINES = {
     "as it is": machine.host(),
     "256 bits, 16 registers": machine.Machine(32, 12),
-    "128 bits, 32 registers": machine.Machine(16, 28),
+    "128 bits, 32 registers": machine.Machine(16, 24),
 }
 SMALL = {
     "BLOCK": 6,
