@@ -37,10 +37,9 @@ def facts() -> dict[str, Any]:
 def _processor() -> dict[str, Any]:
     from llvmlite import binding  # noqa: PLC0415  loads LLVM: only where its answer is wanted
 
-    features = binding.get_host_cpu_features()
-    return {"name": binding.get_host_cpu_name()} | {
-        name: bool(features.get(name)) for name in ("avx2", "avx512f", "fma")
-    }
+    features = binding.get_host_cpu_features()  # those that this kind of processor may have
+    vectors = ("avx2", "avx512f", "fma", "neon", "sve")
+    return {"name": binding.get_host_cpu_name()} | {name: features[name] for name in vectors if name in features}
 
 
 def _threads_set() -> int | str | None:

@@ -21,7 +21,7 @@ _X86_64_V3 = {"x86": "x86-64-v3"}  # AVX2 and FMA
 WIDTHS = {  # widest first
     "avx512": Width(64, 28, {"x86": ("avx512f",)}, {}),  # of 32 registers
     "avx2": Width(32, 12, {"x86": ("avx2", "fma")}, _X86_64_V3),  # of 16
-    "neon": Width(16, 28, {"x86": ("avx2", "fma"), "arm": ()}, _X86_64_V3),  # of 32; x86 keeps some in memory
+    "neon": Width(16, 24, {"x86": ("avx2", "fma"), "arm": ()}, _X86_64_V3),  # of 32: no operand is in memory there
 }
 FREE = ("none", "auto")  # no vector kernels, and the widest: every processor takes these
 

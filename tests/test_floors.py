@@ -22,6 +22,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
         "backends.numba.floating_point",
         "backends.numba.processors",
         "backends.numba.forks",
+        "backends.numba.simd.masks",
     ),
     ("backends.numba.parallel",),
     ("backends.gemm.project", "backends.gemm.left", "backends.gemm.outer", "backends.numba.compiling"),

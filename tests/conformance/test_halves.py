@@ -197,9 +197,10 @@ def test_memory(kernel, dtype):
 def test_every_half_float_converts_there_and_back(dtype, convert):
     every = np.arange(1 << 16, dtype=np.uint16).view(halves.dtype(dtype))
     wide, back = np.empty(every.shape, np.float32), np.empty_like(every)
-    convert(wide, every)
-    np.testing.assert_array_equal(wide, every.astype(np.float32))
-    convert(back, wide)
+    with np.errstate(invalid="ignore"):  # ARM: NumPy warns of signalling NaN among them
+        convert(wide, every)
+        np.testing.assert_array_equal(wide, every.astype(np.float32))
+        convert(back, wide)
     np.testing.assert_array_equal(back.astype(np.float32), wide)
 
 

@@ -179,8 +179,23 @@ def test_options_have_one_place_for_their_defaults(monkeypatch):
 def test_info_tells_versions_processor_threads_and_backends():
     done = nbbilinear("info")
     assert (done.returncode, done.stderr) == (0, "")
-    for word in ("numpy", "numba", "llvmlite", "avx2", "fma", "processors allowed", "numpy/einsum"):
+    for word in ("numpy", "numba", "llvmlite", "processors allowed", "numpy/einsum"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ({"avx2": True, "avx512f": False, "fma": True, "sse2": True}, {"avx2": True, "avx512f": False, "fma": True}),
+        ({"neon": True, "sve": False, "lse": True}, {"neon": True, "sve": False}),
+        ({}, {}),
+    ],
+)
+def test_info_names_the_vectors_that_a_processor_of_this_kind_may_have(monkeypatch, features, said):
+    from llvmlite import binding
+
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: features)
+    assert info.facts()["processor"] == {"name": binding.get_host_cpu_name()} | said
 
 
 def test_info_as_json_has_the_same_parts_and_every_backend(capsys):

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-I64, _I32, _BIT = ir.IntType(64), ir.IntType(32), ir.IntType(1)
+from .masks import call, masks
+
+I64, _I32 = ir.IntType(64), ir.IntType(32)
 VECTORS_OF = {np.dtype("f4"): (ir.FloatType(), "f32"), np.dtype("f8"): (ir.DoubleType(), "f64")}  # type, name in LLVM
 Value = Any
 
@@ -22,18 +24,15 @@ class Words:
         self.builder, self.lanes, self.itemsize = builder, lanes, dtype.itemsize
         self.scalar, name = VECTORS_OF[dtype]
         self.vector = ir.VectorType(self.scalar, lanes)
-        self._mask = ir.VectorType(_BIT, lanes)
         self._suffix = f"v{lanes}{name}"
+        self._masks = masks(builder, self.vector, self._suffix, self.itemsize)
 
     def load(self, address: Value, element: int = 0, mask: Value = None) -> Value:
         """A vector; lanes outside ``mask`` are zero and their memory is not touched."""
         where = self._pointer(address, element, self.vector)
         if mask is None:
             return self.builder.load(where, align=self.itemsize)
-        kinds = [where.type, _I32, self._mask, self.vector]
-        return self._call(
-            f"llvm.masked.load.{self._suffix}.p0", self.vector, kinds, where, self._align, mask, self.zero
-        )
+        return self._masks.load(where, mask)
 
     def store(self, value: Value, address: Value, element: int = 0, mask: Value = None) -> None:
         """Write a vector; memory of lanes outside ``mask`` is not touched."""
@@ -41,8 +40,7 @@ class Words:
         if mask is None:
             self.builder.store(value, where, align=self.itemsize)
             return
-        kinds = [self.vector, where.type, _I32, self._mask]
-        self._call(f"llvm.masked.store.{self._suffix}.p0", ir.VoidType(), kinds, value, where, self._align, mask)
+        self._masks.store(value, where, mask)
 
     def store_past(self, value: Value, address: Value, element: int = 0) -> None:
         """Write a vector past the caches; the address is that of a whole vector."""
@@ -74,8 +72,8 @@ class Words:
     def prefetch(self, address: Value) -> None:
         """Have the line at an address brought into the second-level cache."""
         where = self.builder.inttoptr(address, ir.IntType(8).as_pointer())
-        read, second_level, data = _I32(0), _I32(2), _I32(1)
-        self._call("llvm.prefetch.p0", ir.VoidType(), [where.type, _I32, _I32, _I32], where, read, second_level, data)
+        how = [_I32(0), _I32(2), _I32(1)]  # to read, second level, data
+        call(self.builder, "llvm.prefetch.p0", ir.VoidType(), [where.type, *[_I32] * 3], where, *how)
 
     def splat(self, value: Value, kind: ir.VectorType) -> Value:
         """One value in all lanes."""
@@ -92,7 +90,7 @@ class Words:
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
         """a * b + c, rounded once. llvmlite's own ``fma`` refuses vectors."""
-        return self._call(f"llvm.fma.{self._suffix}", self.vector, [self.vector] * 3, a, b, c)
+        return call(self.builder, f"llvm.fma.{self._suffix}", self.vector, [self.vector] * 3, a, b, c)
 
     def multiply(self, a: Value, b: Value) -> Value:
         """a * b."""
@@ -103,23 +101,16 @@ class Words:
         return self.builder.fadd(a, b)
 
     def first(self, count: Value) -> Value:
-        """The mask of the first ``count`` lanes: none below zero, all from ``lanes`` on.
-
-        As bits of an integer it stays in a mask register; compared with lane numbers, it is made anew in every turn.
-        """
-        builder = self.builder
-        some = builder.select(self.less(0, count), count, I64(0))
-        some = builder.select(self.less(some, I64(self.lanes)), some, I64(self.lanes))
-        bits = builder.sub(builder.shl(I64(1), some), I64(1))
-        return builder.bitcast(builder.trunc(bits, ir.IntType(self.lanes)), self._mask)
+        """The mask of the first ``count`` lanes: none below zero, all from ``lanes`` on."""
+        return self._masks.first(count)
 
     def both(self, mask: Value, condition: Value) -> Value:
         """The mask where one bit also holds."""
-        return self.builder.and_(mask, self.splat(condition, self._mask))
+        return self._masks.both(mask, condition)
 
     def where(self, mask: Value, a: Value, b: Value) -> Value:
         """The lanes of a within the mask, and those of b outside: there, zero times infinity may have made a NaN."""
-        return a if mask is None else self.builder.select(mask, a, b)
+        return a if mask is None else self._masks.select(mask, a, b)
 
     def total(self, value: Value) -> Value:
         """The sum of the lanes, halves added until one is left."""
@@ -183,16 +174,7 @@ class Words:
         builder.position_at_end(after)
         return phis[1:]
 
-    @property
-    def _align(self) -> Value:
-        return _I32(self.itemsize)
-
     def _pointer(self, address: Value, element: int, kind: ir.Type) -> Value:
         return self.builder.inttoptr(
             self.add(address, element * self.itemsize) if element else address, kind.as_pointer()
         )
-
-    def _call(self, name: str, result: ir.Type, kinds: list[ir.Type], *operands: Value) -> Value:
-        module = self.builder.module
-        function = module.globals.get(name) or ir.Function(module, ir.FunctionType(result, kinds), name)
-        return self.builder.call(function, operands)
