@@ -33,7 +33,8 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     """Leave out what nobody asked for by ``-m`` or by name. One process has all tests that compile the same."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(family_of(item) or item.path.stem))
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(family_of(item) or item.path.stem))
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
     unasked = {"thorough"} if has_device() else {"thorough", "gpu"}

@@ -107,6 +107,9 @@ done
 for case in rows pairs "index, out axis"; do
     others+=("tests/conformance/test_exact.py::test_forward_bits[numba/portable-$case]")
 done
+for kernel in simd.left simd.columns simd.outer portable; do
+    others+=("tests/conformance/test_product.py::test_any_use[numba/$kernel-rows]")
+done
 modes=tests/unit/test_flush_to_zero.py
 others+=("$modes::test_the_modes_are_what_they_say" "$modes::test_restored_after_an_error" "$modes::test_other_threads_keep_theirs")
 [ -z "$more" ] || others=()

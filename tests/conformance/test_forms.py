@@ -47,6 +47,19 @@ def test_gradients_are_the_adjoint_bit_for_bit(name, case):
         moved = given | {"weight": form.replace(form.parameters | {parameter: array + v})}
         want = (g * (nbl.bilinear(**moved, backend="numpy") - y)).sum()
         assert want == (found.weight.parameters[parameter] * v).sum(), parameter
+    for name in nbl.BilinearGrads._fields:
+        if given[name] is not None:
+            alone = nbl.bilinear_backward(g, **given, wrt=(name,), backend="numpy")
+            assert [one for one in nbl.BilinearGrads._fields if getattr(alone, one) is not None] == [name]
+            assert_same(getattr(alone, name), getattr(found, name))
+
+
+def assert_same(one, other):
+    if isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other)
+        return
+    for parameter, gradient in other.parameters.items():
+        np.testing.assert_array_equal(one.parameters[parameter], gradient)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

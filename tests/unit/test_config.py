@@ -63,7 +63,14 @@ def test_the_environment_gives_defaults(environment):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("THREADS", "many"), ("THREADS", "0"), ("THREAD", "3"), ("PRECISION", "x"), ("BATCH_INVARIANT", "?"), ("VECTORS", "sse")],
+    [
+        ("THREADS", "many"),
+        ("THREADS", "0"),
+        ("THREAD", "3"),
+        ("PRECISION", "x"),
+        ("BATCH_INVARIANT", "?"),
+        ("VECTORS", "sse"),
+    ],
 )
 def test_a_wrong_environment_is_named(environment, name, value):
     environment(f"NBBILINEAR_{name}", value)

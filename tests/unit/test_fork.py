@@ -107,3 +107,41 @@ def test_everybody_computes():
     answers = parallel_calls.in_process(COMMON + scenes).splitlines()
     assert len(answers) == scenes.count("print") + scenes.count("range(4)") * 3
     assert [answer for answer in answers if not answer.endswith(" 0")] == []
+
+
+FORK_WHILE_COMPILING = """
+import logging, os, sys, threading, time
+register = os.register_at_fork
+if sys.argv[1] == "forgetful":
+    os.register_at_fork = lambda **hooks: None if "_hold" in str(hooks.get("before")) else register(**hooks)
+import numba
+import nbbilinear.backends.numba
+
+def compile_for_ever():
+    while True:
+        numba.njit(lambda x: x * x + 1).compile("(float64[:],)")
+
+numba.njit(lambda x: x + 1)(1)
+threading.Thread(target=compile_for_ever, daemon=True).start()
+time.sleep(0.2)
+child = os.fork()
+if child == 0:
+    numba.njit(lambda x: x + 2)(1)
+    os._exit(0)
+until, done = time.monotonic() + float(sys.argv[2]), 0
+while not done and time.monotonic() < until:
+    done, _ = os.waitpid(child, os.WNOHANG)
+    time.sleep(0.01)
+print("came back" if done else "never came back", flush=True)
+os.kill(child, 9) if not done else None
+os._exit(0)
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(parallel_calls.PLAIN_PYTHON, reason="nothing is compiled")
+@pytest.mark.parametrize(
+    ("hooks", "seconds", "answer"), [("all", 60, "came back"), ("forgetful", 4, "never came back")]
+)
+def test_locks_that_a_fork_leaves_taken(hooks, seconds, answer):
+    assert parallel_calls.in_process(FORK_WHILE_COMPILING, hooks, seconds).strip() == answer

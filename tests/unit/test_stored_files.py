@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from nbbilinear.errors import CheckpointError
 from nbbilinear.kg import NamedRescal, Rescal, Settings, Training, load, resume
 
 NATIONS = load("nations")
@@ -46,3 +47,30 @@ def test_a_file_that_numpy_2_1_wrote_with_one_is_read(kind, tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("allow_pickle.npy", stray.getvalue())
     read(path)
+
+
+def test_a_directory_that_lies_about_a_size_is_not_believed(tmp_path):
+    """The header of an array and both entries of the zip file say 2 GiB: nothing is allocated for them."""
+    path, data = tmp_path / "m.npz", io.BytesIO()
+    write, read = FILES["model"]
+    write(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    name = next(iter(arrays))
+    np.lib.format.write_array_header_1_0(data, {"shape": (1 << 28,), "fortran_order": False, "descr": "<f8"})
+    with zipfile.ZipFile(path, "w") as archive:
+        for other, array in arrays.items():
+            if other != name:
+                whole = io.BytesIO()
+                np.save(whole, array)
+                archive.writestr(f"{other}.npy", whole.getvalue())
+        archive.writestr(f"{name}.npy", data.getvalue())
+    said = (len(data.getvalue())).to_bytes(4, "little") * 2  # compressed and not, in both entries
+    lie = (len(data.getvalue()) + (8 << 28)).to_bytes(4, "little") * 2
+    content = path.read_bytes()
+    at = content.rindex(data.getvalue()) - len(f"{name}.npy") - 30
+    entries = content[at:]
+    assert entries.count(said) == 2
+    path.write_bytes(content[:at] + entries.replace(said, lie))
+    with pytest.raises(CheckpointError, match="larger than the file"):
+        read(path)

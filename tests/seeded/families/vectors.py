@@ -1,18 +1,37 @@
-"""The tests of the vector kernels tested: micro-kernels and drivers, broken on purpose, make them fail.
+"""Vector kernels: what writes micro-kernels, and the loops that call them."""
 
-No bug here writes outside its memory: that would end the tests instead of failing them.
-"""
-
-import importlib
-import inspect
-import types
+from functools import cache, partial
 
 import pytest
 from unit import test_simd
 
-import nbbilinear as nbl
+from ..bugs import lines
 
-PLACE = "nbbilinear.backends.numba.simd."
+
+def check(kernel):
+    """Whole numbers through blocks so small that every loop turns several times."""
+    for dtype, threads in (("float32", 1), ("float64", 1)):
+        test_simd.check_whole_numbers(kernel, dtype, threads)
+    test_simd.check_chosen_weights(kernel)
+    if kernel in test_simd.KEEPING:
+        for weights in (0, 2):
+            test_simd.check_kept(kernel, "float32", weights)
+
+
+@cache
+def small(kernel):
+    """The check of a kernel."""
+    return partial(_small, f"numba/simd.{kernel}")
+
+
+def _small(kernel):
+    with pytest.MonkeyPatch.context() as patch:
+        test_simd.cut_small(patch)
+        test_simd.forget()
+        check(kernel)
+    test_simd.forget()
+
+
 LINES = [  # module, what stands there, what is put in its place, the kernel that uses it
     ("tiles", "chains[r % 2] = words.fma(sums[r][v]", "chains[r % 2] = words.fma(sums[0][v]", "left"),
     ("tiles", "dx1_i[i], dx2_j = words.fma(u, x2_j, dx1_i[i]),", "dx1_i[i], dx2_j = words.fma(u, x2_j, dx1_i[0]),", "left"),
@@ -61,44 +80,4 @@ LINES = [  # module, what stands there, what is put in its place, the kernel tha
     ("weight_gradient", "unused[found.weights] = False", "unused[:] = False", "left"),
 ]  # fmt: skip
 
-
-def check(kernel):
-    test_simd.check_whole_numbers(kernel, "float32", 1)
-    test_simd.check_chosen_weights(kernel)
-    if kernel in test_simd.KEEPING:
-        for weights in (0, 2):
-            test_simd.check_kept(kernel, "float32", weights)
-
-
-@pytest.fixture
-def small(monkeypatch):
-    test_simd.cut_small(monkeypatch)
-    test_simd.forget()
-    yield
-    monkeypatch.undo()
-    test_simd.forget()
-
-
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize(("module", "line", "instead", "kernel"), LINES, ids=lambda v: v.strip()[:48])
-def test_a_changed_line_is_caught(monkeypatch, module, line, instead, kernel):
-    whole = importlib.import_module(PLACE + module)
-    source = inspect.getsource(whole)
-    assert line in source, "the kernel has changed: change the bug with it"
-    broken = types.ModuleType(whole.__name__)
-    broken.__package__ = whole.__name__.rpartition(".")[0]
-    exec(compile(source.replace(line, instead), module, "exec"), broken.__dict__)
-    test_simd.cut_small(monkeypatch, [broken])
-    for name, one in vars(broken).items():
-        if getattr(one, "__module__", None) == whole.__name__ and callable(one):
-            for other in test_simd.MODULES:
-                if getattr(other, name, None) is getattr(whole, name):
-                    monkeypatch.setattr(other, name, one)
-    with pytest.raises((AssertionError, nbl.BilinearError)):
-        check(f"numba/simd.{kernel}")
-
-
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("kernel", ["left", "columns", "outer"])
-def test_the_checks_pass_without_a_bug(kernel):
-    check(f"numba/simd.{kernel}")
+BUGS = lines(LINES, small, "backends.numba.simd.")

@@ -1,17 +1,17 @@
-"""The tests of forms tested: every step, broken on purpose, makes the suite fail."""
+"""Forms: every step of their products and gradients."""
 
-import importlib
-import inspect
-import types
+from functools import partial
+from importlib import import_module
 
 import pytest
-from conformance import test_forms, test_forms_at_once, test_forms_vjp
+from conformance import test_forms, test_forms_vjp
 from unit import test_sparse_form
 
-from nbbilinear.backends.numba.simd.machine import lacks
 from nbbilinear.forms import FORMS
 
 import formed
+from ..bugs import Bug, lines
+from ..changed import forget
 
 CASES = (
     "rows", "pairs", "index, out axis", "index, one against all", "stacked weight of x1", "stacked weight",
@@ -25,7 +25,7 @@ KINDS = (  # every core and map is in one of these
 )  # fmt: skip
 
 
-def suite(monkeypatch):
+def check():
     for name in KINDS:
         for case in CASES:
             if formed.takes(FORMS[name], case):
@@ -33,12 +33,12 @@ def suite(monkeypatch):
                 test_forms.test_gradients_are_the_adjoint_bit_for_bit(name, case)
         for case in ("rows", "pairs", "index"):
             for workspace in (200, 600):
-                with monkeypatch.context() as patch:
+                with pytest.MonkeyPatch.context() as patch:
                     test_forms.test_in_many_blocks(name, case, workspace, patch)
         test_forms.test_into_given_arrays_and_added(name, "pairs")
         test_forms_vjp.test_both_are_the_verbs(name, "rows")
         for keep in (0, 1500) if name in test_forms_vjp.MAPPED else ():
-            with monkeypatch.context() as patch:
+            with pytest.MonkeyPatch.context() as patch:
                 test_forms_vjp.test_in_many_blocks_of_which_some_are_kept(name, 600, keep, patch)
         test_forms.test_a_parameter_that_all_of_a_stack_share(name, "index", "numpy")
         for backend in ("numpy", "numba/portable"):
@@ -47,17 +47,9 @@ def suite(monkeypatch):
             test_forms.test_on_either_backend(name, "index", backend)
     test_sparse_form.test_places_are_sorted_anew_where_inputs_are_exchanged("numpy")
     for name in ("low_rank", "block_term"):
-        with monkeypatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             test_forms.test_in_tiles(name, patch)
         test_forms.test_within_the_bound_of_the_slow_definition(name, "rows", "float64")
-
-
-def caught(monkeypatch):
-    try:
-        suite(monkeypatch)
-    except (AssertionError, IndexError, ValueError, TypeError):
-        return True
-    return False
 
 
 MAPS, RULE, RUN, BIND, STEPS, CALLS, AT_ONCE = "maps", "rule", "run", "bind", "steps", "calls", "at_once"
@@ -121,103 +113,16 @@ LINES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("module", "line", "instead"), LINES, ids=lambda v: v.strip()[:40] if isinstance(v, str) else None
-)
-def test_a_changed_line_is_caught(monkeypatch, module, line, instead):
-    whole = importlib.import_module(f"nbbilinear.forms.{module}")
-    source = inspect.getsource(whole)
-    assert line in source, "the step has changed: change the bug with it"
-    broken = types.ModuleType(whole.__name__)
-    broken.__package__ = whole.__name__.rpartition(".")[0]
-    exec(compile(source.replace(line, instead), module, "exec"), broken.__dict__)
-    replace(monkeypatch, whole, broken)
-    assert caught(monkeypatch)
+def scaled(module, part):
+    """Compiled loops whose first operand is a thousandth larger: x1, or the gradient of y and then x1."""
+    loops = import_module(f"nbbilinear.backends.numba.{module}")
+    whole, place = getattr(loops, part), int(part == "backward")
+    setattr(loops, part, lambda *given: whole(*given[:place], given[place] * 1.001, *given[place + 1 :]))
+    forget()
 
 
-def at_home(function, whole):
-    """The function with the globals of the module that it replaces, so that tests patch those it sees."""
-    if function.__globals__ is vars(whole) or hasattr(function, "__wrapped__"):
-        return function
-    moved = types.FunctionType(function.__code__, vars(whole), function.__name__, function.__defaults__)
-    moved.__kwdefaults__ = function.__kwdefaults__
-    return moved
-
-
-OF_TUPLES = ("__new__", "__repr__", "__getnewargs__", "__replace__", "_replace", "_asdict", "_make")
-
-
-def replace(monkeypatch, whole, broken):
-    """Every function and method of a module by that of another, wherever it was imported to."""
-    for name, thing in vars(broken).items():
-        old = getattr(whole, name, None)
-        if inspect.isfunction(thing) and thing.__module__ == whole.__name__:
-            better = at_home(thing, whole)
-            for user in [
-                m for n, m in importlib.import_module("sys").modules.items() if n.startswith("nbbilinear.forms")
-            ]:
-                if vars(user).get(name) is old:
-                    monkeypatch.setattr(user, name, better)
-        elif inspect.isclass(thing) and thing.__module__ == whole.__name__:
-            for method, function in vars(thing).items():
-                if inspect.isfunction(function) and method not in OF_TUPLES:
-                    monkeypatch.setattr(old, method, function)
-
-
-@pytest.mark.parametrize("module", ["diagonal", "complex_diagonal", "sparse"])
-@pytest.mark.parametrize("part", ["forward", "backward"])
-def test_compiled_loops_off_by_a_thousandth_are_caught(monkeypatch, module, part):
-    loops = importlib.import_module(f"nbbilinear.backends.numba.{module}")
-    whole = getattr(loops, part)
-    operands = 1 if part == "backward" else 0
-    monkeypatch.setattr(
-        loops, part, lambda *args: whole(*args[:operands], args[operands] * 1.001, *args[operands + 1 :])
-    )
-    assert caught(monkeypatch)
-
-
-@pytest.mark.skipif(lacks() is not None, reason="the kernels need vectors with fused multiply-add")
-@pytest.mark.parametrize(("name", "module", "line", "instead"), [
-    ("low_rank", "tiles", "words.multiply(a, b), z", "words.plus(a, b), z"),
-    ("low_rank", "tiles", "places[-1][0]", "places[0][0]"),
-    ("low_rank", "tiles", "(None, output, words.times(output, 2))", "(None, output, output)"),
-    ("low_rank", "tiles", "map(words.plus, sums, here)", "here"),
-    ("low_rank", "low_rank", "first, stop - first, rank", "first, stop - first - 1, rank"),
-    ("low_rank", "low_rank", "z + p * z_bytes, y_panels", "z, y_panels"),
-    ("cp", "mixed", "z_bytes + r * line,", "z_bytes,"),
-    ("cp", "mixed", "b_tiles + r * in2 * size", "b_tiles"),
-    ("diagonal", "mixed", "mix, where(c) + k * row", "mix, where(c)"),
-    ("diagonal", "tiles", "there = self.add(address, self._apart)", "there = address"),
-])  # fmt: skip
-def test_a_changed_line_of_a_kernel_is_caught(monkeypatch, name, module, line, instead):
-    whole = importlib.import_module(f"nbbilinear.backends.numba.forms.{module}")
-    source = inspect.getsource(whole)
-    assert line in source, "the kernel has changed: change the bug with it"
-    broken = types.ModuleType(whole.__name__)
-    broken.__package__ = whole.__package__
-    exec(compile(source.replace(line, instead), module, "exec"), broken.__dict__)
-    for user in ("low_rank", "mixed"):
-        there = importlib.import_module(f"nbbilinear.backends.numba.forms.{user}")
-        fresh = there.code_of.__wrapped__  # no code from before, and none left behind
-        monkeypatch.setattr(there, "code_of", types.FunctionType(fresh.__code__, vars(there), "code_of"))
-        if module == "tiles":
-            monkeypatch.setattr(there, "tiles", broken)
-    if module != "tiles":
-        for function in ("forward", "code_of"):
-            changed = getattr(broken, function)
-            changed = getattr(changed, "__wrapped__", changed)
-            monkeypatch.setattr(whole, function, changed)
-
-    def every_size():
-        for sizes in test_forms_at_once.SIZES:
-            test_forms_at_once.test_kernels_bit_for_bit(name, sizes, 70, "float64", monkeypatch)
-
-    with pytest.raises((AssertionError, IndexError)):
-        every_size()
-
-
-def test_honest_steps_pass(monkeypatch):
-    replace(
-        monkeypatch, importlib.import_module("nbbilinear.forms.maps"), importlib.import_module("nbbilinear.forms.maps")
-    )
-    assert not caught(monkeypatch)
+BUGS = lines(LINES, lambda: check, "forms.") + [
+    Bug(f"{module}.{part} off by a thousandth", partial(scaled, module, part), check)
+    for module in ("diagonal", "complex_diagonal", "sparse")
+    for part in ("forward", "backward")
+]
