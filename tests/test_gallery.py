@@ -30,10 +30,10 @@ def runs(program):
 
 
 def tiered():
-    """(program, arguments, output) of every run. Quick is the one whose small budget does not reach the statement."""
+    """(program, arguments, output) of every run. The last of a page is quick: a budget too small for the statement."""
     for program in PROGRAMS:
-        for given, shown in runs(program):
-            marks = () if "Not reached: " in shown else pytest.mark.thorough
+        for given, shown in (every := runs(program)):
+            marks = () if shown is every[-1][1] else pytest.mark.thorough
             yield pytest.param(program, given, shown, marks=marks, id=f"{program.stem}-{' '.join(given)}")
 
 
@@ -51,7 +51,8 @@ def test_a_program_prints_what_its_page_shows(program, given, shown, tmp_path):
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_a_page_shows_a_statement_reached_and_the_same_one_not_reached(program):
     ends = [shown.splitlines()[-1].partition(": ")[0] for _, shown in runs(program)]
-    assert sorted(ends) == ["Not reached", "Reached"]
+    assert set(ends) == {"Not reached", "Reached"}
+    assert ends[-1] == "Not reached"
     assert f"]({program.name})" in page(program)
     assert f"]({program.stem}.md)" in (GALLERY / "README.md").read_text()
 
