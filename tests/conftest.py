@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import settings
 
+LONG = ("tests/test_seeded", "tests/cuda/")
 LEFT_OUT = pytest.StashKey()
 TIERS = {"gpu": "for a CUDA device: -m gpu", "thorough": "thorough: -m thorough", "quick": "quick: no -m"}
 settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
@@ -29,12 +30,9 @@ def pytest_configure(config):
     config.stash[LEFT_OUT] = Counter()
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config, items):
-    """Leave out what nobody asked for by ``-m`` or by name. One process has all tests that compile the same."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(family_of(item) or item.path.stem))
+    """Leave out what nobody asked for by ``-m`` or by name. What takes longest begins first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
     unasked = {"thorough"} if has_device() else {"thorough", "gpu"}
@@ -51,15 +49,12 @@ def pytest_deselected(items):
         item.config.stash[LEFT_OUT][tier] += 1
 
 
-def family_of(item):
-    """The kernels that a test compiles: those it names, or in conformance those that a plan takes for small sizes."""
-    callspec = getattr(item, "callspec", None)
-    kernel = str(callspec.params.get("kernel")) if callspec else ""
-    if kernel.startswith("numba/simd"):
-        return kernel
-    if item.path.parent.name == "conformance":
-        return "forms" if "forms" in item.path.stem else "small"
-    return None
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Nothing is compiled in two processes that one could compile."""
+    from workers import ByWhatIsCompiled
+
+    return ByWhatIsCompiled(config, log)
 
 
 def pytest_sessionfinish(session):

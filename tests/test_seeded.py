@@ -17,9 +17,7 @@ PLACE = Path(__file__).parent
 FAMILIES = sorted(file.stem for file in (PLACE / "seeded" / "families").glob("*.py"))
 OF_VECTORS = ("vectors", "form_kernels", "halves")
 WAYS = [
-    pytest.param(family, width, marks=pytest.mark.xdist_group(f"seeded {family} {width}"))
-    for family in FAMILIES
-    for width in (widths.HERE if family in OF_VECTORS else (widths.IN_FORCE,))
+    (family, width) for family in FAMILIES for width in (widths.HERE if family in OF_VECTORS else (widths.IN_FORCE,))
 ]
 pytestmark = [
     pytest.mark.thorough,

@@ -12,7 +12,13 @@ import oracle
 from structures import structures
 
 
-@pytest.mark.parametrize("kernel", [*cases.kernels(), None])
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        pytest.param(name, marks=pytest.mark.thorough if str(name).startswith("numba/simd") else ())
+        for name in (*cases.kernels(), None)
+    ],
+)
 @given(some=structures(), seed=st.integers(0, 999))
 def test_forward_and_backward_to_the_bit(kernel, some, seed):
     rng = np.random.default_rng(seed)

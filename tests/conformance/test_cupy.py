@@ -90,6 +90,7 @@ def test_any_structure_to_the_bit(cupy, kernel, some):
     assert_faces(cupy, kernel, ours, cases.small_integers(rng, cases.y_shape(some)))
 
 
+@pytest.mark.thorough
 @kernels
 @pytest.mark.parametrize("path", COMPUTED + HALVES, ids=lambda path: path.stem)
 def test_golden(cupy, kernel, path):

@@ -36,7 +36,14 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities")
-@pytest.mark.parametrize(("out", "mode", "code"), [("out", 0o755, 0), ("out", 0o555, 1), ("out/new", 0o555, 1)])
+@pytest.mark.parametrize(
+    ("out", "mode", "code"),
+    [
+        ("out", 0o555, 1),
+        pytest.param("out", 0o755, 0, marks=pytest.mark.thorough),
+        pytest.param("out/new", 0o555, 1, marks=pytest.mark.thorough),
+    ],
+)
 def test_a_folder_is_filled_where_it_can_be_written_and_refused_before_the_first_epoch(out, mode, code, place):
     """In a folder that cannot be."""
     (place / "closed" / "out").mkdir(parents=True)
@@ -140,7 +147,7 @@ def test_a_checkpoint_that_is_a_result_is_refused(place, capsys):
     assert "the results are written to this file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("pipe", ["c.npz", ".c.npz.00112233"])
+@pytest.mark.parametrize("pipe", ["c.npz", pytest.param(".c.npz.00112233", marks=pytest.mark.thorough)])
 def test_pipes_are_not_opened(pipe, place):
     os.mkfifo(place / pipe)
     command = [sys.executable, "-m", "nbbilinear", *SMALL, "out", "--checkpoint", "c.npz", "--quiet"]

@@ -290,6 +290,7 @@ def test_stopped_in_the_first_epoch_says_that_nothing_was_written(place, monkeyp
     assert [file.name for file in place.iterdir()] == ["nations"]
 
 
+@pytest.mark.thorough
 def test_stopped_without_a_checkpoint_keeps_what_was_learnt_and_says_where(place):
     long = ("--dim", "16", "--epochs", "60")
     for name in ("unfinished.npz", "unfinished-2.npz"):  # the second run does not take the first one's

@@ -66,7 +66,7 @@ def files():
 @cache
 def product(kernel):
     """The product and its gradients by one kernel, in any use."""
-    return partial(test_product.hold_every_third, kernel, "rows", test_product.CONTIGUOUS)
+    return partial(test_product.hold_every_third, kernel, "rows", test_product.rows_for(kernel, "rows"))
 
 
 LINES = [  # module, what stands there, what is put in its place, the check

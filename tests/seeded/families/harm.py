@@ -10,7 +10,7 @@ from ..bugs import lines
 @cache
 def rows(kernel):
     """The check of a kernel: rows."""
-    return partial(test_product.hold_every_third, kernel, "rows", test_product.CONTIGUOUS)
+    return partial(test_product.hold_every_third, kernel, "rows", test_product.rows_for(kernel, "rows"))
 
 
 PORTABLE = "numba/portable"

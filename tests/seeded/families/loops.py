@@ -18,9 +18,8 @@ def conformance(kernel):
 
 def _conformance(kernel):
     taken = [case for one, case in cases.taken() if one == kernel]
-    rows = test_product.CONTIGUOUS if kernel.startswith("numba") else test_product.ROWS
     for case in taken:
-        test_product.hold_every_third(kernel, case, rows)
+        test_product.hold_every_third(kernel, case, test_product.rows_for(kernel, case))
     for case in taken:
         with pytest.MonkeyPatch.context() as patch:
             test_product.cut_small(patch)
