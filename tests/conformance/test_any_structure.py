@@ -15,7 +15,7 @@ from structures import structures
 @pytest.mark.parametrize(
     "kernel",
     [
-        pytest.param(name, marks=pytest.mark.thorough if str(name).startswith("numba/simd") else ())
+        pytest.param(name, marks=pytest.mark.thorough if str(name).startswith("numba/") else ())
         for name in (*cases.kernels(), None)
     ],
 )

@@ -19,10 +19,21 @@ SUBSCRIPTS = {"y": ("a,w,c", "bi,bkij,bj->bk"), "x1": ("g,w,c", "bk,bkij,bj->bi"
 
 
 WAYS = pairwise.rows({"data": tuple(DATA), "dtype": ("float32", "float64"), "sizes": ((4, 5), (64, 67), (150, 31))})
+QUICK = [("normal", "float32", (64, 67)), ("wide", "float64", (64, 67)), ("cancelling", "float32", (4, 5))]
+
+
+def tiered():
+    for way in WAYS:
+        marks = () if tuple(way.values()) in QUICK else pytest.mark.thorough
+        yield pytest.param(way, marks=marks, id="-".join(map(str, way.values())))
+
+
+def test_the_quick_ways_are_among_all():
+    assert {tuple(way.values()) for way in WAYS} >= set(QUICK)
 
 
 @pytest.mark.parametrize("kernel", cases.kernels())
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
+@pytest.mark.parametrize("way", tiered())
 def test_paired_rows(kernel, way):
     check(kernel, way["dtype"], way["data"], *way["sizes"])
 

@@ -84,8 +84,14 @@ def check(given):
 
 @pytest.mark.parametrize(("name", "case"), formed.EVERY)
 def test_both_are_the_verbs(name, case):
-    for rows in ((7, 5), (1, 1)):
-        check(drawn(name, case, rows))
+    check(drawn(name, case, (7, 5)))
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_both_are_the_verbs_of_one_row(name):
+    for case in ("rows", "pairs", "index"):
+        if formed.takes(FORMS[name], case):
+            check(drawn(name, case, (1, 1)))
 
 
 @pytest.mark.parametrize("keep", [0, 1500, 1 << 20])

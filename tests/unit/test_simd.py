@@ -99,7 +99,7 @@ def whole_numbers(rng, *shape, dtype):
     return rng.integers(-3, 4, shape).astype(dtype)
 
 
-@pytest.mark.parametrize(("dtype", "threads"), [("float32", 2), ("float64", 1)])
+@pytest.mark.parametrize(("dtype", "threads"), [("float32", 2), pytest.param("float64", 1, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("kernel", ROWS)
 @pytest.mark.usefixtures("kind")
 def test_exact_on_whole_numbers(kernel, dtype, threads):
@@ -140,7 +140,10 @@ def check_whole_numbers(kernel, dtype, threads):
 KEEPING = [kernel.name for kernel in simd.KERNELS if kernel.keep is not None]
 
 
-@pytest.mark.parametrize(("weights", "dtype"), [(0, "float32"), (2, "float64"), (9, "float32")])
+@pytest.mark.parametrize(
+    ("weights", "dtype"),
+    [(0, "float32"), (9, "float32"), pytest.param(2, "float64", marks=pytest.mark.thorough)],
+)
 @pytest.mark.parametrize("kernel", KEEPING)
 @pytest.mark.usefixtures("kind")
 def test_what_a_forward_keeps(kernel, dtype, weights):

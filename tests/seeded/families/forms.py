@@ -37,6 +37,7 @@ def check():
                     test_forms.test_in_many_blocks(name, case, workspace, patch)
         test_forms.test_into_given_arrays_and_added(name, "pairs")
         test_forms_vjp.test_both_are_the_verbs(name, "rows")
+        test_forms_vjp.test_both_are_the_verbs_of_one_row(name)
         for keep in (0, 1500) if name in test_forms_vjp.MAPPED else ():
             with pytest.MonkeyPatch.context() as patch:
                 test_forms_vjp.test_in_many_blocks_of_which_some_are_kept(name, 600, keep, patch)
