@@ -33,7 +33,7 @@ def test_the_quick_ways_are_among_all():
 
 
 @pytest.mark.parametrize("kernel", cases.kernels())
-@pytest.mark.parametrize("way", tiered())
+@pytest.mark.parametrize("way", [*tiered()])
 def test_paired_rows(kernel, way):
     check(kernel, way["dtype"], way["data"], *way["sizes"])
 

@@ -13,7 +13,7 @@ from .changed import forget
 SURVIVED, WRONG, ERROR, ABSENT = 0, 10, 11, 12
 SAID = {SURVIVED: "SURVIVED", WRONG: "wrong value", ERROR: "error", ABSENT: "NOT INSTALLED"}
 SECONDS = 600  # by the clock: also what waits for ever ends
-TIMES, MORE = 10, 10  # as long as without a bug, compiling included, and these seconds of the processor
+TIMES, MORE = 3, 10  # as long as without a bug, compiling included, and some seconds of the processor
 
 
 class Verdict(NamedTuple):

@@ -6,27 +6,34 @@ import numpy as np
 import pytest
 from conformance import test_bound, test_determinism, test_exact, test_product, test_special
 
+import nbbilinear as nbl
+
 import cases
 from ..bugs import lines
 
 
 @cache
-def conformance(kernel):
-    """The check of a kernel: conformance, as it is."""
-    return partial(_conformance, kernel)
+def conformance(kernel, structure="rows"):
+    """The check of a kernel: conformance, as it is, on the cases that are of this structure."""
+    return partial(_conformance, kernel, structure)
 
 
-def _conformance(kernel):
-    taken = [case for one, case in cases.taken() if one == kernel]
+def _conformance(kernel, structure):
+    taken = [case for one, case in cases.taken() if one == kernel and _structure(kernel, case) == structure]
     for case in taken:
         test_product.hold_every_third(kernel, case, test_product.rows_for(kernel, case))
     for case in taken:
         with pytest.MonkeyPatch.context() as patch:
             test_product.cut_small(patch)
             test_product.test_in_many_blocks_and_chunks(kernel, case)
-    if kernel in cases.kernels():
+    if structure == "rows":
         with np.errstate(all="ignore"):
             _of_rows(kernel)
+
+
+def _structure(kernel, case):
+    some = cases.shapes(case)
+    return nbl.plan(*some[:4], index=some.index, backend=kernel).chosen.kernel.structure
 
 
 def _of_rows(kernel):
@@ -104,9 +111,10 @@ LINES = [  # module, what stands there, what is put in its place
     (OUTER_LOOPS, "weight_gradient.clear_unused(dbias, found)", "pass"),
     (OUTER_LOOPS, "which is not None, accumulate)\n    tasks", "which is not None, False)\n    tasks"),
 ]  # fmt: skip
-KERNELS = {
-    ROWS: "numba/portable", PAIRS: "numba/portable", PAIR_LOOPS: "numba/simd", OUTER_LOOPS: "numba/simd.outer",
-    PROJECT: "numpy/gemm.project", GEMM_PAIRS: "numpy/gemm.project", LEFT: "numpy/gemm.left", OUTER: "numpy/gemm.outer",
+CHECKED = {  # kernel and structure
+    ROWS: ("numba/portable", "rows"), PAIRS: ("numba/portable", "pairs"), PAIR_LOOPS: ("numba/simd", "pairs"),
+    OUTER_LOOPS: ("numba/simd.outer", "rows"), PROJECT: ("numpy/gemm.project", "rows"),
+    GEMM_PAIRS: ("numpy/gemm.project", "pairs"), LEFT: ("numpy/gemm.left", "rows"), OUTER: ("numpy/gemm.outer", "rows"),
 }  # fmt: skip
 
-BUGS = lines([(*bug, KERNELS[bug[0]]) for bug in LINES], conformance, "backends.")
+BUGS = lines([(*bug, *CHECKED[bug[0]]) for bug in LINES], conformance, "backends.")
