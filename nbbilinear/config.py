@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .errors import ConfigError
 
-PRECISIONS = ("float32", "tf32x3", "tf32", "bfloat16x3", "bfloat16")
+PRECISIONS = ("float32", "tf32x3", "tf32")  # those of the kernels there are
 
 
 class Config(NamedTuple):
