@@ -14,7 +14,7 @@ from . import vectors as widths
 from .errors import ConfigError
 
 _ELSEWHERE = ("cache_dir",)  # NBBILINEAR_ variables that are read by another module
-PRECISIONS = ("float32", "tf32x3", "tf32", "bfloat16x3", "bfloat16")
+PRECISIONS = ("float32", "tf32x3", "tf32")  # those of the kernels there are
 
 
 class Config(NamedTuple):

@@ -224,26 +224,23 @@ def _plan(
     """Plan by the parts of a signature: one tuple to build and hash, on the way of every call."""
     signature = Signature(x1, x2, weight, bias, index, computed_in(dtype), wrt, lead, uniform, stored)
     problem = state(signature)
-    name = settings.backend if name is None else name
-    if name == "auto":
-        name = None
-    if not isinstance(name, str | None):
-        raise BackendError(f"backend must be a name, as 'numpy' or 'numba/portable', got {name!r}")
+    named = backends.resolve(settings.backend if name is None else name)
     whole = bias is None or problem.fused_bias  # else parts of y are added up in float32, and then rounded
     as_stored = stored if whole and not problem.axes.split else None
-    found = _choices(problem, uniform, as_stored, _places(name, library), name, settings)
+    found = _choices(problem, uniform, as_stored, _places(named.place, library), named, settings)
     choices = sorted(found, key=lambda choice: choice.seconds)
     if not choices:
         wanted = " that computes each row by itself" if settings.batch_invariant else ""
-        raise BackendError(f"backend {name or 'any'!r} has no kernel{wanted} for {problem}{_why(name, library)}")
+        asked = named.kernel or named.place or "any"
+        raise BackendError(f"backend {asked!r} has no kernel{wanted} for {problem}{_why(named, library)}")
     at_once = choices[0] if _takes_as_they_are(choices[0], x1, x2, weight, bias, index) else None
     return Plan(signature, tuple(choices), at_once, settings.vectors)
 
 
-def _why(name: str | None, library: str | None) -> str:
+def _why(named: backends.Named, library: str | None) -> str:
     """What the kernels of this name lack, as the end of a sentence."""
-    kernels = [kernel for _, here in _places(name, library) for kernel in here.kernels]
-    found = {kernel.lacks() for kernel in kernels if name is None or _means(name, kernel)}
+    kernels = [kernel for _, here in _places(named.place, library) for kernel in here.kernels]
+    found = {kernel.lacks() for kernel in kernels if named.means(kernel.name)}
     return "".join(f": {lack}" for lack in sorted(filter(None, found)))
 
 
@@ -259,7 +256,7 @@ def _takes_as_they_are(
 
 
 def _choices(
-    problem: Problem, uniform: bool, stored: str | None, places: list[tuple[str, Backend]], name: str | None,
+    problem: Problem, uniform: bool, stored: str | None, places: list[tuple[str, Backend]], named: backends.Named,
     settings: Config,
 ) -> list[Choice]:  # fmt: skip
     """Every kernel that takes the problem; where both orders of x1 and x2 are open, in both."""
@@ -268,11 +265,9 @@ def _choices(
         orders.append(problem.mirror())
     found, imprecise = [], []
     for place, here in places:
-        named = [kernel for kernel in here.kernels if name is None or _means(name, kernel)]
-        if not named:
-            known = ", ".join(sorted({repr(kernel.name) for kernel in here.kernels}))
-            raise BackendError(f"backend {place!r} has no kernel {name!r}; it has {known}")
-        for kernel in named:
+        for kernel in here.kernels:
+            if not named.means(kernel.name):
+                continue
             if problem.dtype == np.float32 and settings.precision not in kernel.precisions:
                 imprecise.append(kernel)
             elif kernel.batch_invariant or not settings.batch_invariant:
@@ -285,20 +280,18 @@ def _choices(
         known = ", ".join(sorted({repr(precision) for kernel in imprecise for precision in kernel.precisions}))
         raise BackendError(
             f"no kernel here takes {problem} in precision {settings.precision!r}, which may need tensor cores; "
-            f"{name or ' or '.join(place for place, _ in places)!r} computes float32 in {known}: "
+            f"{named.kernel or ' or '.join(place for place, _ in places)!r} computes float32 in {known}: "
             "choose with nbbilinear.config(precision=...)"
         )
     return takers
 
 
-def _places(name: str | None, library: str | None) -> list[tuple[str, Backend]]:
+def _places(place: str | None, library: str | None) -> list[tuple[str, Backend]]:
     """The backend that is asked for; unasked, all that can run here, for arrays of NumPy where nothing says which."""
-    if name is not None:
-        place = name.partition("/")[0]
-        here = backends.backend(place)
+    if place is not None:
         if library is not None:
             _check_library(place, library)
-        return [(place, here)]
+        return [(place, backends.backend(place))]
     present = [place for place in backends.names(library or "numpy") if backends.is_present(place)]
     if not present:
         present = list(backends.names(library or "numpy"))[:1]  # whose absence is then told
@@ -336,8 +329,3 @@ def _as_is(array: Array) -> Array:
 
 def _is_workspace(array: Array, dtype: np.dtype[Any]) -> bool:
     return bool(array.dtype == dtype and is_plain(array))
-
-
-def _means(name: str, kernel: KernelSet) -> bool:
-    """Whether ``name`` is the kernel's backend, its family (its name up to a dot) or its full name."""
-    return name in (kernel.name.partition("/")[0], kernel.name.partition(".")[0], kernel.name)

@@ -9,7 +9,7 @@ HOUSE = Path(__file__).parents[1] / "nbbilinear"
 FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("errors", "axes", "devices", "vectors"),
     ("config", "kinds", "problem", "scalars"),
-    ("operands", "layout", "compiled"),
+    ("operands", "layout"),
     ("outputs", "arrays", "exponentials"),
     ("backends.contract", "backends.grouping", "backends.conversion", "backends.cupy.binding", "backends.cupy"),
     ("backends.widened.blocks",),
@@ -81,7 +81,7 @@ FLOORS = (  # bottom first; the first floor with a fitting name decides
     ("backends.cuda.backend", "backends.cuda"),
     ("backends.numpy", "backends.numba", "backends.cupy.backend"),
     ("backends",),
-    ("execute",),
+    ("execute", "compiled"),
     ("plan",),
     ("plain",),
     ("calls",),

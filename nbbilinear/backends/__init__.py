@@ -15,6 +15,18 @@ class Entry(NamedTuple):
     library: str
 
 
+class Named(NamedTuple):
+    """What a backend's name means: a backend, and a kernel or a family of kernels of it; None stands for any."""
+
+    place: str | None
+    kernel: str | None
+
+    def means(self, kernel: str) -> bool:
+        """Whether the kernel of this full name, as ``"numba/simd.left"``, is one that was named."""
+        return self.kernel is None or self.kernel in _known_as(kernel)
+
+
+ANY = Named(None, None)
 _TABLE = {  # in the order in which ties are broken
     "numpy": Entry("nbbilinear.backends.numpy", "numpy"),
     "numba": Entry("nbbilinear.backends.numba", "numpy"),
@@ -43,6 +55,35 @@ def backend(name: str) -> Backend:
     except ImportError as missing:
         raise BackendError(f"backend {name!r} cannot run here: {missing}") from missing
     return found
+
+
+def resolve(name: str | None) -> Named:
+    """Read the name of a backend or kernel; BackendError where there is none of this name, or it cannot run here.
+
+    Examples
+    --------
+    >>> resolve("numpy/gemm"), resolve("numpy").kernel, resolve("auto") == resolve(None) == ANY
+    (Named(place='numpy', kernel='numpy/gemm'), None, True)
+    """
+    if name is None:
+        return ANY
+    if not isinstance(name, str):
+        raise BackendError(f"backend must be a name, as 'numpy' or 'numba/portable', got {name!r}")
+    if name == "auto":
+        return ANY
+    place = name.partition("/")[0]
+    kernels = backend(place).kernels
+    if name == place:
+        return Named(place, None)
+    if not any(name in _known_as(kernel.name) for kernel in kernels):
+        known = ", ".join(sorted({repr(kernel.name) for kernel in kernels}))
+        raise BackendError(f"backend {place!r} has no kernel {name!r}; it has {known}")
+    return Named(place, name)
+
+
+def _known_as(kernel: str) -> tuple[str, str]:
+    """The names by which a kernel can be asked for: its full name, and its family's, which ends at the dot."""
+    return kernel, kernel.partition(".")[0]
 
 
 def is_present(name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..axes import Shape
+from ..backends import resolve
 from ..compiled import SMALLEST
 from ..config import Config, current
 from ..execute import BilinearGrads
@@ -23,8 +24,7 @@ from .form import Form
 from .steps import Bound, Term
 
 Array = Any
-UNASKED = frozenset({None, "auto"})
-ASKED = UNASKED | {"numba", "numba/simd"}  # backends under which the kernels of forms run
+KERNELS = (None, "numba/simd")  # kernels of the numba backend by whose names those of forms run
 
 
 def forward(form: Form, x1: Array, x2: Array, bias: Array | None, backend: str | None) -> Array | None:
@@ -36,7 +36,7 @@ def forward(form: Form, x1: Array, x2: Array, bias: Array | None, backend: str |
     kernel = _kernel(form, x1, backend, settings)
     if kernel is not None:
         kernel.forward(x1, x2, *form.operands(form.parameters), y)
-    elif (settings.backend if backend is None else backend) in UNASKED:
+    elif _is_open(settings.backend if backend is None else backend):
         with bound(_terms(form), _parts(form.parameters), None, 0, form.sizes, None, form.memo) as p:
             rule.forward(_terms(form), x1[:, None], x2[:, None], p, y[:, None, None])
     else:
@@ -55,7 +55,7 @@ def forward_keeping(
     forward and backward 7.9 to 7.0 ms, 1024x512x512x64 of rank 16 62 to 55 ms.
     """
     settings, terms = current(), _terms(form)
-    if (settings.backend if backend is None else backend) not in UNASKED or not _fit(form, x1, x2, bias, settings):
+    if not _is_open(settings.backend if backend is None else backend) or not _fit(form, x1, x2, bias, settings):
         return None
     if not any(step.uses for term in terms for step in (*term.first, *term.second)):
         return None
@@ -76,7 +76,7 @@ def backward(
 ) -> BilinearGrads | None:  # fmt: skip
     """All gradients; None where there is more to be done, or something is wrong."""
     settings = current()
-    if (settings.backend if backend is None else backend) not in UNASKED or type(grad_output) is not np.ndarray:
+    if not _is_open(settings.backend if backend is None else backend) or type(grad_output) is not np.ndarray:
         return None
     if not _fit(form, x1, x2, bias, settings):
         return None
@@ -98,6 +98,11 @@ def backward(
         }
     dbias = None if bias is None else grad_output.sum(axis=0)
     return BilinearGrads(dx1, dx2, form.replace(learned), dbias)
+
+
+def _is_open(asked: str | None) -> bool:
+    """Whether the choice of the backend is left to the package."""
+    return asked is None or resolve(asked).place is None
 
 
 def _fit(form: Form, x1: Array, x2: Array, bias: Array | None, settings: Config) -> bool:
@@ -177,10 +182,10 @@ def kernel_for(
 
     Numba is imported where it may pay.
     """
-    asked = settings.backend if backend is None else backend
-    if asked not in ASKED or not count:
+    asked = resolve(settings.backend if backend is None else backend)
+    if asked.place not in (None, "numba") or asked.kernel not in KERNELS or not count:
         return None
-    if asked in UNASKED and count * sum(int(np.prod(shape)) for shape in shapes) < SMALLEST:
+    if asked.place is None and count * sum(int(np.prod(shape)) for shape in shapes) < SMALLEST:
         return None
     kernel = import_module(f"nbbilinear.backends.numba.forms.{name}")
     return kernel if kernel.takes(count, shapes, dtype) else None

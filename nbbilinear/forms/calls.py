@@ -39,12 +39,12 @@ def forward(
         check_same_kind(verb, {"x1": x1, "x2": x2, "out": out})
     arranged, leading = collapse(given)
     problem = state_of(verb, weight, arranged, given, lead, (), leading)
-    place = place_of(backend)
+    asked = asked_backend(verb, backend)
     if out is None:
         y = np.empty(problem.out_shape, given.dtype)
     else:
         y = to_fill(verb, "out", out, problem.out_shape, given.dtype, _named(weight, given))
-    chosen = choice(weight, _parts(weight, lead, given), problem, None, place)
+    chosen = choice(weight, _parts(weight, lead, given), problem, None, asked)
     x1, x2, blank = _cast(arranged)
     execute.forward(chosen, x1, x2, blank, None, given.index, y, None)
     if given.bias is not None:
@@ -73,16 +73,16 @@ def backward(
     given = take(verb, x1, x2, weight.blank(), bias, index)
     wanted = wanted_operands(verb, wrt, given)
     problem = state_of(verb, weight, given, given, lead, wanted, None)
-    place = place_of(backend)
+    asked = asked_backend(verb, backend)
     plain = out._replace(weight=None) if isinstance(out, BilinearGrads) else out
     others = {f"out.{name}": a for name, a in (plain._asdict() if isinstance(plain, BilinearGrads) else {}).items()}
     check_same_kind(verb, {"grad_output": grad_output, "x1": x1, "x2": x2, **others})
     g = gradient_of_y(verb, grad_output, problem.out_shape, given)
-    asked = _checked(verb, weight, getattr(out, "weight", None), given) if "weight" in wanted else None
+    target = _checked(verb, weight, getattr(out, "weight", None), given) if "weight" in wanted else None
     arrays = filled_gradients(verb, plain, tuple(n for n in wanted if n != "weight"), given, accumulate, g)
     parts = _parts(weight, lead, given)
     learned = {name: np.zeros(a.shape, given.dtype) for name, a in parts.items()} if "weight" in wanted else None
-    chosen = choice(weight, parts, problem, learned, place, kept)
+    chosen = choice(weight, parts, problem, learned, asked, kept)
     x1, x2, blank = _cast(given)
     carry_out = execute.backward if given.uniform else execute.backward_unrounded
     carry_out(chosen, g.astype(given.dtype, copy=False), x1, x2, blank, given.index, arrays, None, accumulate)
@@ -91,7 +91,7 @@ def backward(
             None if filled is None else given.give_back(filled) if one is None else one
             for filled, one in zip(arrays, plain or BilinearGrads(), strict=True)
         ))  # fmt: skip
-    return arrays if learned is None else arrays._replace(weight=_settled(weight, learned, asked, accumulate))
+    return arrays if learned is None else arrays._replace(weight=_settled(weight, learned, target, accumulate))
 
 
 def _cast(given: Operands) -> tuple[Array, Array, Array]:
@@ -127,12 +127,18 @@ def _stated(signature: Signature) -> Problem:
     return state(signature)._replace(fused_bias=False)
 
 
-def place_of(backend: str | None) -> str | None:
-    """The backend asked for, if it is one."""
+def asked_backend(verb: str, backend: str | None) -> str | None:
+    """The backend or kernel asked for, None where none is; BackendError where it computes on other libraries' arrays.
+
+    Steps that have compiled loops, or a product planned within, go by it.
+    """
     asked = current().backend if backend is None else backend
-    if asked is None or asked == "auto":
+    named = backends.resolve(asked)
+    if named.place is None:
         return None
-    backends.backend(str(asked).partition("/")[0])
+    if backends.library(named.place) != "numpy":
+        known = " and ".join(map(repr, backends.names("numpy")))
+        raise BackendError(f"{verb}: backend {asked!r} has no forms; {known} have: name one of these, or none")
     return asked
 
 

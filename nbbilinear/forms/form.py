@@ -8,7 +8,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from ..axes import Shape
-from ..errors import DTypeError, ShapeError, report
+from ..devices import is_cupy
+from ..errors import BackendError, DTypeError, ShapeError, report
 from ..kinds import as_arrays
 from .steps import Term
 
@@ -44,6 +45,8 @@ class Form(ABC):
         Sizes of one letter differ, or the axes are too few.
     DTypeError
         A parameter is not of numbers.
+    BackendError
+        A parameter is on a CUDA device.
 
     Notes
     -----
@@ -64,6 +67,10 @@ class Form(ABC):
         owner = type(self).__name__
         given = {name: a for name, a in parameters.items() if a is not None}
         self.parameters: dict[str, Array] = as_arrays(owner, given)[0]
+        of_numpy = all(type(a) is np.ndarray for a in self.parameters.values())
+        if not of_numpy and any(map(is_cupy, self.parameters.values())):
+            fault = "parameters are arrays of cupy, and forms are computed on the CPU: pass x.get()"
+            raise BackendError(report(f"{owner}: parameters cannot be used", [fault], self.parameters))
         wrong = [name for name, a in self.parameters.items() if a.dtype.kind not in "fiu" or a.dtype.itemsize < 4]
         if wrong:
             faults = [f"{name} has dtype {self.parameters[name].dtype}; expected float32 or float64" for name in wrong]
@@ -75,7 +82,6 @@ class Form(ABC):
         outputs = (self.sizes["k"],) if lead.out_axis else ()
         self.shape: Shape = (*lead.stack, *outputs, *(prod(self.sizes[one] for one in side) for side in self.sides))
         self.ndim = len(self.shape)
-        of_numpy = all(type(a) is np.ndarray for a in self.parameters.values())
         self.is_plain = of_numpy and lead.out_axis and not (lead.stack or self.uneven)  # letters, and no axes more
         self.memo: dict[Any, Any] = {}  # what follows from sizes alone, kept by those who count: a few entries
 

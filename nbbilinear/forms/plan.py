@@ -13,7 +13,7 @@ from ..operands import take
 from ..problem import Problem
 from . import at_once
 from .bind import bound
-from .calls import forward, place_of, state_of
+from .calls import asked_backend, forward, state_of
 from .form import Form, Lead
 from .steps import Bound, Map
 
@@ -104,11 +104,11 @@ def plan(
     given = take(verb, blank["x1"], blank["x2"], weight.blank(), blank["bias"], blank["index"])
     wanted = plain.wanted_operands(verb, None, given) if of_gradients else ()
     problem = state_of(verb, weight, given, given, lead, wanted, None)
-    place = place_of(backend)
-    kernel = at_once.kernel_of(weight, weight.parts(lead), problem, place)
+    asked = asked_backend(verb, backend)
+    kernel = at_once.kernel_of(weight, weight.parts(lead), problem, asked)
     if of_gradients and not hasattr(kernel, "backward"):
         kernel = None
-    steps = () if problem.is_empty else tuple(_steps(weight, lead, problem, place))
+    steps = () if problem.is_empty else tuple(_steps(weight, lead, problem, asked))
     label = None if kernel is None else f"numba/forms.{weight.kernel}"
     shapes = _shapes(given.named())
     return FormPlan(weight, problem, label, steps, _workspace(problem, steps), backend, shapes)

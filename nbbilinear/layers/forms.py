@@ -8,10 +8,10 @@ import numpy as np
 from ..forms import FORMS, Form
 from ..functional import BilinearGrads, bilinear, bilinear_vjp
 from ..scalars import flag, random_generator
-from .arguments import Array, cast_operand, check_device, feature_count, parameter_dtype
+from .arguments import Array, cast_operand, feature_count, parameter_dtype
 from .bilinear import InputGrads
 from .form_sizes import bound_of, letter_sizes
-from .module import Module
+from .module import Module, check_move
 from .parameter import Parameter
 
 
@@ -23,6 +23,7 @@ class FormBilinear(Module):
     in1_features, in2_features, out_features : int
     bias : bool, optional
     device : {"cpu"}, optional
+        Forms are not computed on other devices: these are refused, here and by ``to``.
     dtype : float32 or float64, optional
         Of the parameters; float32 unless given. **Inputs are cast to it.**
     rng : int or numpy.random.Generator, optional
@@ -66,6 +67,9 @@ class FormBilinear(Module):
     """
 
     kind: ClassVar[type[Form]]
+    on_cpu_only = (
+        "forms are computed on the CPU; leave the device out, or use Bilinear with the weight that form.expand() gives"
+    )
 
     def __init__(
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: str | None = None,
@@ -75,7 +79,7 @@ class FormBilinear(Module):
         in1 = feature_count(owner, "in1_features", in1_features, least=1)
         in2 = feature_count(owner, "in2_features", in2_features, least=0)
         out = feature_count(owner, "out_features", out_features, least=0)
-        check_device(device)
+        check_move(self, device)
         bias = flag(f"{owner}: bias", bias)
         sizes = letter_sizes(owner, self.kind, in1, in2, out, options)
         draw = _drawn(random_generator(rng), parameter_dtype(np.float32 if dtype is None else dtype))

@@ -1,9 +1,9 @@
 """Containers of parameters: names, states, training mode, dtype."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from ..errors import LayerError
+from ..errors import BackendError, LayerError
 from ..scalars import flag
 from .arguments import Array, check_device, parameter_dtype
 from .parameter import Buffer, Parameter
@@ -40,6 +40,7 @@ class Module:
     """
 
     training: bool = True
+    on_cpu_only: ClassVar[str] = ""  # why it cannot be on a device, and the remedy; nothing where it can
     _kept: Any = None
 
     def modules(self) -> Iterator["Module"]:
@@ -98,7 +99,7 @@ class Module:
         Raises
         ------
         BackendError
-            CUDA cannot be used here; the message says what is missing.
+            CUDA cannot be used here, or not by a module in this; the message says what is missing.
         ConfigError
             The device is unknown.
         DTypeError
@@ -115,7 +116,7 @@ class Module:
         >>> Bilinear(2, 2, 1, rng=0).to(dtype="float64").weight.dtype
         dtype('float64')
         """
-        check_device(device)
+        check_move(self, device)
         if device is dtype is None:
             return self
         wanted = None if dtype is None else parameter_dtype(dtype)
@@ -180,6 +181,15 @@ class Module:
     def __getstate__(self) -> dict[str, Any]:
         # A copied or saved model must not drag the last batch along.
         return {name: value for name, value in vars(self).items() if name != "_kept"}
+
+
+def check_move(module: Module, device: str | None) -> None:
+    """Refuse a device that is unknown, cannot be used here, or by a module that is on the CPU only."""
+    if isinstance(device, str) and device.partition(":")[0] == "cuda":
+        for one in module.modules():
+            if one.on_cpu_only:
+                raise BackendError(f"{type(one).__name__}: device {device!r} cannot be used: {one.on_cpu_only}")
+    check_device(device)
 
 
 def _named(module: Module) -> Iterator[tuple[str, Parameter]]:

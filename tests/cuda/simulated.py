@@ -11,6 +11,7 @@ from nbbilinear import BilinearGrads, backends
 from nbbilinear.backends.cuda import choice, sets
 from nbbilinear.backends.cuda.launch import Cuda
 from nbbilinear.backends.cuda.segments import segments_of
+from nbbilinear.config import PRECISIONS
 
 import cases
 import halves
@@ -191,11 +192,7 @@ def test_a_precision_is_only_used_where_it_is_asked_for():
     assert nbl.plan(**ours, backend="simulator").chosen.label == KERNEL
     with pytest.raises(nbl.BackendError, match=r"'float32'.*'simulator/fused.tf32' computes float32 in 'tf32':"):
         nbl.plan(**ours, backend="simulator/fused.tf32")
-    with (
-        nbl.config(precision="bfloat16"),
-        pytest.raises(nbl.BackendError, match="in precision 'bfloat16', which may need tensor"),
-    ):
-        nbl.plan(**ours, backend="simulator")
+    assert {one for kernel in simulator.BACKEND.kernels for one in kernel.precisions} == set(PRECISIONS)
 
 
 def test_before_tensor_cores_there_is_float32_alone():

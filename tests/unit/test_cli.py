@@ -236,7 +236,7 @@ def test_optional_packages_are_those_of_the_project_file():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra, packages in info._EXTRAS.items():
         assert tuple(line.partition(">")[0].partition("[")[0] for line in extras[extra]) == packages
-    assert extras.keys() - info._EXTRAS.keys() >= {"test", "dev", "bench", "docs"}
+    assert extras.keys() - info._EXTRAS.keys() >= {"test", "dev", "bench"}
 
 
 def test_version_is_printed(capsys):

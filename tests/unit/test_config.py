@@ -33,7 +33,15 @@ def test_threads_start_from_the_defaults():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"threads": 0}, {"threads": True}, {"threads": 2.5}, {"threads": "2"}, {"precision": "half"}, {"vectors": "sse"}],
+    [
+        {"threads": 0},
+        {"threads": True},
+        {"threads": 2.5},
+        {"threads": "2"},
+        {"precision": "half"},
+        {"precision": "bfloat16"},
+        {"vectors": "sse"},
+    ],
 )
 def test_values_without_meaning_are_refused(wrong):
     with pytest.raises(nbl.ConfigError, match=next(iter(wrong))), nbl.config(**wrong):

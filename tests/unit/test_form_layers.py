@@ -11,6 +11,8 @@ from nbbilinear import forms, layers
 from nbbilinear.layers import LAYERS
 from nbbilinear.layers.form_sizes import bound_of, letter_sizes
 
+import device
+
 OPTIONS = {"rank": 3, "rank1": 2, "rank2": 2, "blocks": 2, "terms": 2, "factor1": 3, "factor2": 2}
 PLACES = {"k": [0, 1, 4, 4], "i": [0, 5, 2, 2], "j": [3, 0, 1, 5]}
 
@@ -113,6 +115,29 @@ def test_refusals():
         layer.backward(np.ones((1, 5)))
     with pytest.raises(nbl.ShapeError, match=r"weight\.a +\(3, 2\)"):
         layer(np.ones((2, 4)), np.ones((2, 4)))
+
+
+def test_a_device_is_refused_before_anything_moves():
+    layer = layers.CPBilinear(3, 4, 5, rank=2, rng=0)
+    dense = nbl.Bilinear(3, 4, 5, rng=0)
+    sentence = "CPBilinear: device 'cuda' cannot be used: forms are computed on the CPU; leave the device out"
+    with device.installed("stand-in") as cupy:
+        for refused in (
+            lambda: layers.CPBilinear(3, 4, 5, rank=2, device="cuda"),
+            lambda: layer.to("cuda"),
+            lambda: Pair(dense, layer).to("cuda"),
+        ):
+            with pytest.raises(nbl.BackendError, match=sentence):
+                refused()
+        assert type(dense.weight.data) is np.ndarray
+        with pytest.raises(nbl.BackendError, match=r"Diagonal: .*\n.* arrays of cupy, .* on the CPU: pass x\.get\(\)"):
+            forms.Diagonal(cupy.asarray(np.ones((2, 3))))
+    assert layer.to("cpu") is layer
+
+
+class Pair(nbl.Module):
+    def __init__(self, first, second):
+        self.first, self.second = first, second
 
 
 def test_the_form_of_a_layer_shares_its_memory():
