@@ -58,7 +58,7 @@ if [ ! -e "$site/.done" ]; then
     python3 -m pip install -q --no-compile --target "$site" --only-binary=:all: --implementation cp \
         --python-version 3.11 --abi cp311 --abi none --platform manylinux_2_28_aarch64 \
         --platform manylinux_2_27_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 \
-        "numpy>=2.1" "numba>=0.61" "pytest>=8" "hypothesis>=6.100" "ml-dtypes>=0.5"
+        "numpy>=2.1" "numba>=0.61" "pytest>=8.4" "hypothesis>=6.100" "ml-dtypes>=0.5"
     touch "$site/.done"
 fi
 python3 -m pip install -q --no-compile --no-deps --upgrade --target "$site" "$repository"
