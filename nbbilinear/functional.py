@@ -57,8 +57,8 @@ def bilinear(
     ShapeError
         Sizes disagree; the message lists every operand.
     DTypeError
-        An operand is not of float32, float64, float16, bfloat16 or integers, or there is no dtype for all of them (as
-        for float16 with bfloat16), or ``out`` is not of y's dtype.
+        An operand is not of float32, float64, float16, bfloat16 or integers, or NumPy has no dtype for all of them (as
+        for float16 with bfloat16 before ml_dtypes 0.7), or ``out`` is not of y's dtype.
     IndexRangeError
         ``index`` points outside the weight.
     BackendError
