@@ -13,7 +13,7 @@ LONG = ("tests/test_seeded", "tests/cuda/")
 LEFT_OUT = pytest.StashKey()
 TIERS = {"gpu": "for a CUDA device: -m gpu", "thorough": "thorough: -m thorough", "quick": "quick: no -m"}
 settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=200, deadline=None)
+settings.register_profile("thorough", max_examples=60, deadline=None)
 settings.load_profile("quick")  # unless `--hypothesis-profile` names another
 
 
