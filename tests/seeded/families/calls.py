@@ -66,7 +66,12 @@ def files():
 @cache
 def product(kernel):
     """The product and its gradients by one kernel, in any use."""
-    return partial(test_product.hold_every_third, kernel, "rows", test_product.rows_for(kernel, "rows"))
+    return partial(_product, kernel)
+
+
+def _product(kernel):
+    for case in ("rows", "no out axis", "bias row"):
+        test_product.hold_every_third(kernel, case, test_product.rows_for(kernel, case))
 
 
 LINES = [  # module, what stands there, what is put in its place, the check
